@@ -36,20 +36,22 @@ def test_rows_have_the_forms_that_their_texts_have(
     vocabulary.add_texts(count, [("en", words) for words in later])
     rows = np.array(valid[:count], dtype=np.bool_)
     found = collect(forms, vocabulary, count, do_nothing, frequent=frequent)
-    marked = found.mark(rows)
+    having = found.find_rows(rows)
+    marked = found.mark(having)
     meant = [[_RELATIONS[word] for word in words if word in _RELATIONS] for words in texts]
-    having = [number for number, each in enumerate(meant) if each and rows[number]]
-    assert marked.rows.tolist() == having
-    assert marked.forms.tolist() == [max(meant[number]) for number in having]
-    assert marked.frequencies.tolist() == [min(len(meant[number]), MAX_FREQUENCY) for number in having]
-    assert found.is_in(rows) == bool(having)
+    numbers = [number for number, each in enumerate(meant) if each and rows[number]]
+    assert having.numbers.tolist() == numbers
+    assert marked.rows.tolist() == numbers
+    assert marked.forms.tolist() == [max(meant[number]) for number in numbers]
+    assert marked.frequencies.tolist() == [min(len(meant[number]), MAX_FREQUENCY) for number in numbers]
+    assert found.is_in(rows) == bool(numbers)
     expected = [
         (number << PLACE_BITS | place) << FORM_BITS | _RELATIONS[word]
         for number, words in enumerate(texts)
         for place, word in enumerate(words)
         if rows[number] and word in _RELATIONS
     ]
-    assert found.within(rows, vocabulary).tolist() == expected
+    assert found.within(having, vocabulary).tolist() == expected
 
 
 _PLACES = st.sets(st.integers(0, 40)).map(sorted)

@@ -28,7 +28,7 @@ from ogpgraph.readmodel.search_index import (
 )
 from ogpgraph.search.matching import Matches as FoundObjects
 from ogpgraph.search.matching import View, match
-from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, Mask, Numbers
+from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, Mask, Numbers, RowSet
 from ogpgraph.search.query import parse_query
 from ogpgraph.search.text_index import TextIndex
 
@@ -122,8 +122,8 @@ class Search:
         for number, name in enumerate(SEARCHED_TYPES):
             index = self._index_of(name)
             codes = self._valid.find_codes(index, code) if is_prefix else [code]
-            mask = unpack_bitset(index.select("code", codes), index.count)
-            found[number::_TYPE_COUNT][: index.count] = mask
+            if selected := index.select("code", codes):
+                found[number::_TYPE_COUNT][: index.count] = unpack_bitset(selected, index.count)
         return np.flatnonzero(found & self._valid.owners)
 
     # What was found
@@ -143,7 +143,7 @@ class Search:
 
     def select_owners(self, found: Numbers, aggregate_type: str) -> int:
         """Return the aggregates of a type that some hits are, or are parts of, as a bitset of its index."""
-        owners = self._mark_owners(self._owners_of(found))
+        owners = self._mark_owners(self._view.owners_of(found))
         return pack_bitset(owners[self._slice(aggregate_type)][: self._index_of(aggregate_type).count])
 
     def _mark_owners(self, owners: Numbers) -> Mask:
@@ -173,7 +173,7 @@ class Search:
     def page(self, found: Numbers, limit: int, after: HitKey | None = None) -> list[Hit]:
         """Return up to `limit` of the objects that were found, the best first, after the place of a hit."""
         numbers, scores = self._matches.score_best(found, limit, None if after is None else after.score)
-        ranks = (_HIGHEST_SCORE - scores << _OWNER_BITS) | self._owners_of(numbers)
+        ranks = (_HIGHEST_SCORE - scores << _OWNER_BITS) | self._view.owners_of(numbers)
         if after is not None:
             owner = self._number_of(after.stream)
             last = (_HIGHEST_SCORE - after.score << _OWNER_BITS) | owner
@@ -227,10 +227,9 @@ class Search:
 
     def _find_places(self, rows: Sequence[int]) -> dict[int, set[int]]:
         """Return row → the places in it of the words that were searched for."""
-        is_shown = np.zeros(len(self._valid.rows), dtype=np.bool_)
-        is_shown[list(rows)] = True
         found: dict[int, set[int]] = {row: set() for row in rows}
-        for words, occurrences in self._matches.occurrences_within(is_shown):
+        shown = RowSet(np.array(sorted(found), dtype=np.int64), len(self._valid.rows))
+        for words, occurrences in self._matches.occurrences_within(shown):
             for occurrence in occurrences.tolist():
                 row, last = occurrence >> PLACE_BITS, occurrence & MAX_PLACES - 1
                 found[row].update(range(max(0, last - words + 1), last + 1))
@@ -238,12 +237,6 @@ class Search:
 
     def _part_column(self, name: str) -> NDArray[np.int32]:
         return self._texts.part_columns.column(name, self._view.part_count)
-
-    def _owners_of(self, numbers: Numbers) -> Numbers:
-        """Return the owners of some objects."""
-        owners, is_part = numbers.copy(), numbers >= self._view.owner_count
-        owners[is_part] = self._part_column("owner").take(numbers[is_part] - self._view.owner_count)
-        return owners
 
     def _part_of(self, number: int) -> str:
         owner_count = self._view.owner_count

@@ -22,7 +22,7 @@ from ogpgraph.search.occurrences import (
     intersect,
 )
 from ogpgraph.search.points import CODE_POINTS, PAIR, Form, text_points
-from ogpgraph.search.postings import PLACE_BITS, Mask, Numbers
+from ogpgraph.search.postings import PLACE_BITS, Mask, Numbers, RowSet
 from ogpgraph.search.query import CODE_FIELD, Clause, Query
 from ogpgraph.search.text_index import NO_PART, TextIndex
 from ogpgraph.search.vocabulary import LanguageForms
@@ -31,6 +31,8 @@ _MAX_NEAR: Final = 10
 """So many forms of words that are taken for the one meant are searched for."""
 _LENIENT_WORDS: Final = 3
 """Of so many words of a query one may be missing where no object has all."""
+Scores = NDArray[np.int32]
+"""The scores of all objects, and of what is none: NO_PART is the last."""
 Checkpoint = Callable[[], None]
 FindCode = Callable[[str, bool], Numbers]
 """Returns the numbers of the aggregates that have a code, or one that begins so."""
@@ -70,11 +72,23 @@ class View(NamedTuple):
 
     def objects_of(self, rows: Numbers) -> Mask:
         """Return which objects have one of some rows."""
-        found = np.zeros(self.object_count, dtype=np.bool_)
-        found[self.column("owner").take(rows)] = True
-        parts = self.column("part").take(rows)
-        found[self.owner_count + parts[parts != NO_PART]] = True
-        return found
+        found = np.zeros(self.object_count + 1, dtype=np.bool_)
+        found[: self.owner_count][self.column("owner").take(rows)] = True
+        found[self.owner_count :][self.column("part").take(rows)] = True  # NO_PART is the last one
+        return found[:-1]
+
+    def owners_of(self, objects: Numbers) -> Numbers:
+        """Return the numbers of some objects if they are aggregates, and of parts those of their aggregates."""
+        owners, is_part = objects.copy(), objects >= self.owner_count
+        column = self.texts.part_columns.column("owner", self.part_count)
+        owners[is_part] = column.take(objects[is_part] - self.owner_count)
+        return owners
+
+    def has_rows(self, objects: Numbers, rows: Numbers) -> Mask:
+        """Return which of some rows are of one of some objects, or of another one of the same aggregates."""
+        owners = np.zeros(self.owner_count, dtype=np.bool_)
+        owners[self.owners_of(objects)] = True
+        return owners.take(self.column("owner").take(rows))
 
 
 class ClauseMatches(NamedTuple):
@@ -84,37 +98,18 @@ class ClauseMatches(NamedTuple):
     """
 
     occurrences: Occurrences
-    marked: MarkedRows
+    rows: RowSet
     coded: Numbers
 
     def find_objects(self, view: View) -> Mask:
         """Return which objects fulfil the clause."""
-        found = view.objects_of(self.marked.rows)
+        found = view.objects_of(self.rows.numbers)
         found[self.coded] = True
         return found
 
-    def within(self, rows: Mask, view: View) -> Numbers:
+    def within(self, rows: RowSet, view: View) -> Numbers:
         """Return the occurrences in those of some rows that fulfil the clause, ascending."""
-        fulfilling = np.zeros(len(rows), dtype=np.bool_)
-        fulfilling[self.marked.rows[rows.take(self.marked.rows)]] = True
-        return self.occurrences.within(fulfilling, view.texts.vocabulary) >> FORM_BITS
-
-
-class Wanted:
-    """The objects that scores are computed of."""
-
-    def __init__(self, numbers: Numbers, view: View) -> None:
-        self._owners = np.zeros(view.owner_count, dtype=np.bool_)
-        self._parts = np.zeros(view.part_count + 1, dtype=np.bool_)  # the last one is for NO_PART
-        first_part = int(np.searchsorted(numbers, view.owner_count))
-        self._owners[numbers[:first_part]] = True
-        self._parts[numbers[first_part:] - view.owner_count] = True
-        self._view = view
-
-    def has_rows(self, rows: Numbers) -> Mask:
-        """Return which of some rows are of one of the objects."""
-        owners, parts = self._view.column("owner"), self._view.column("part")
-        return self._owners.take(owners.take(rows)) | self._parts[parts.take(rows)]
+        return self.occurrences.within(self.rows.intersect(rows), view.texts.vocabulary) >> FORM_BITS
 
 
 class Matches:
@@ -139,50 +134,47 @@ class Matches:
         If only objects that come after one with a score are wanted, `below` is that score. Words that follow one
         another are looked for only in objects that may be among the best by them: that takes the most time.
         """
-        view, pairs = self._view, list(self._query.pairs())
-        scores = self._score_words(numbers)
-        if pairs:
-            most = len(pairs) * PAIR * int(view.weights.max())
-            chosen = _may_be_best(scores, most, limit, below)
-            numbers = numbers[chosen]
-            scores = scores[chosen] + self._score_pairs(numbers, pairs)
-        return numbers, scores
+        pairs = list(self._query.pairs())
+        scores = np.zeros(self._view.object_count + 1, dtype=np.int32)
+        self._score_words(scores, numbers)
+        found = scores.take(numbers)
+        numbers = numbers[_may_be_best(found, len(pairs) * PAIR * int(self._view.weights.max()), limit, below)]
+        self._score_pairs(scores, numbers, pairs)
+        return numbers, scores.take(numbers).astype(np.int64)
 
-    def _score_words(self, numbers: Numbers) -> Numbers:
-        view, wanted = self._view, Wanted(numbers, self._view)
-        scores = np.zeros(view.object_count, dtype=np.int32)
-        for _, marked, _ in self._clauses:
-            view.checkpoint()
-            _add_points(scores, marked.select(wanted.has_rows(marked.rows)), view)
+    def _score_words(self, scores: Scores, numbers: Numbers) -> None:
+        """Add to the scores of objects the points for words, at least to those of some objects."""
+        for clause in self._clauses:
+            self._view.checkpoint()
+            _add_points(scores, clause.occurrences.mark(self._rows_of(clause, numbers)), self._view)
         coded = np.concatenate([NO_OCCURRENCES, *(each.coded for each in self._clauses)])
         scores[coded] += CODE_POINTS  # once, however often it is in there
-        return scores.take(numbers).astype(np.int64)
 
-    def _score_pairs(self, numbers: Numbers, pairs: Iterable[tuple[int, int, int]]) -> Numbers:
-        view, wanted = self._view, Wanted(numbers, self._view)
-        scores = np.zeros(view.object_count, dtype=np.int32)
+    def _score_pairs(self, scores: Scores, numbers: Numbers, pairs: Iterable[tuple[int, int, int]]) -> None:
+        """Add to the scores of objects the points for words that follow one another, at least to those of some."""
         for first, second, distance in pairs:
-            view.checkpoint()
-            both = np.zeros(len(view.valid), dtype=np.bool_)
-            both[self._clauses[first].marked.rows] = True
-            rows = self._clauses[second].marked.rows
-            rows = rows[both.take(rows)]
-            rows = rows[wanted.has_rows(rows)]
-            _add_pairs(scores, self._clauses[first], self._clauses[second], distance, rows, view)
-        return scores.take(numbers).astype(np.int64)
+            self._view.checkpoint()
+            before, after = self._clauses[first], self._clauses[second]
+            rows = before.rows.intersect(self._rows_of(after, numbers))
+            found = intersect(before.within(rows, self._view) + distance, after.within(rows, self._view))
+            _add_pairs(scores, found >> PLACE_BITS, self._view)
+
+    def _rows_of(self, clause: ClauseMatches, numbers: Numbers) -> RowSet:
+        """Return the rows that fulfil a clause, of some objects at least."""
+        if len(numbers) == len(self.numbers):
+            return clause.rows
+        return clause.rows.choose(self._view.has_rows(numbers, clause.rows.numbers))
 
     def points(self, rows: Numbers) -> Numbers:
         """Return the points of some rows, without those of pairs."""
-        points = np.zeros(len(rows), dtype=np.int64)
-        for _, marked, _ in self._clauses:
-            if len(marked.rows):
-                places = np.minimum(np.searchsorted(marked.rows, rows), len(marked.rows) - 1)
-                is_marked = marked.rows.take(places) == rows
-                found = MarkedRows(rows, marked.forms.take(places), marked.frequencies.take(places))
-                points += _points_of(found, self._view) * is_marked
-        return points
+        distinct, places = np.unique(rows, return_inverse=True)
+        chosen, points = RowSet(distinct, len(self._view.valid)), np.zeros(len(distinct), dtype=np.int64)
+        for clause in self._clauses:
+            marked = clause.occurrences.mark(clause.rows.intersect(chosen))
+            points[np.searchsorted(distinct, marked.rows)] += _points_of(marked, self._view)
+        return points.take(places)
 
-    def occurrences_within(self, rows: Mask) -> list[tuple[int, Numbers]]:
+    def occurrences_within(self, rows: RowSet) -> list[tuple[int, Numbers]]:
         """Return for each clause how many words it has, and the occurrences of the last of them in some rows."""
         pairs = zip(self._query.required, self._clauses, strict=True)
         return [(len(clause.words), found.within(rows, self._view)) for clause, found in pairs]
@@ -215,7 +207,7 @@ def _select_matching(found: Sequence[Mask]) -> Mask:
     return matching
 
 
-def _may_be_best(scores: Numbers, most: int, limit: int, below: int | None) -> Mask:
+def _may_be_best(scores: Scores, most: int, limit: int, below: int | None) -> Mask:
     """Return which objects may be the best so many once each score has grown by something up to `most`."""
     certain = scores if below is None else scores[scores + most < below]
     if len(certain) < limit:
@@ -233,7 +225,7 @@ def _match_clause(clause: Clause, view: View, near: dict[str, None] | None) -> C
     view.checkpoint()
     view = view.restrict(clause.field) if clause.field else view
     occurrences = _find_words(clause, view, near)
-    return ClauseMatches(occurrences, occurrences.mark(view.valid), _find_coded(clause, view))
+    return ClauseMatches(occurrences, occurrences.find_rows(view.valid), _find_coded(clause, view))
 
 
 def _find_coded(clause: Clause, view: View) -> Numbers:
@@ -258,10 +250,9 @@ def _find_words(clause: Clause, view: View, near: dict[str, None] | None) -> Occ
 
 def _join_words(words: Sequence[Occurrences], view: View) -> Occurrences:
     """Return where some words follow one another."""
-    rows = view.valid
-    for word in words:
-        marked, rows = word.mark(rows), np.zeros(len(rows), dtype=np.bool_)
-        rows[marked.rows] = True
+    rows = words[0].find_rows(view.valid)
+    for word in words[1:]:
+        rows = word.find_rows(rows.mask)
     found = words[0].within(rows, view.texts.vocabulary)
     for word in words[1:]:
         view.checkpoint()
@@ -329,50 +320,51 @@ def _is_valid(form: int, view: View) -> bool:
 
 def _points_of(marked: MarkedRows, view: View) -> NDArray[np.int32]:
     weights = view.weights.take(view.column("field").take(marked.rows))
-    return text_points(weights, marked.forms, marked.frequencies, view.column("length").take(marked.rows))
+    return text_points(weights, marked.forms, marked.frequencies, view.column("brevity").take(marked.rows))
 
 
-def _add_points(scores: NDArray[np.int32], marked: MarkedRows, view: View) -> None:
+def _add_points(scores: Scores, marked: MarkedRows, view: View) -> None:
     """Add to the scores of objects the points of a clause in some rows: of each field those of the best row."""
-    points, texts = _points_of(marked, view), view.texts
-    cells = view.column("cell").take(marked.rows)
-    _add_best(scores[: view.owner_count], cells, points, texts.cells.column("owner", texts.cells.count))
-    part_cells = view.column("part_cell").take(marked.rows)
-    is_of_part = part_cells != NO_PART
-    parts = texts.part_cells.column("part", texts.part_cells.count)
-    _add_best(scores[view.owner_count :], part_cells[is_of_part], points[is_of_part], parts)
+    rows = marked.rows
+    cells, part_cells = view.column("cell").take(rows), view.column("part_cell").take(rows)
+    _add_to_objects(scores, cells, part_cells, rows, _points_of(marked, view), view)
+
+
+def _add_to_objects(
+    scores: Scores,
+    cells: NDArray[np.int32],
+    part_cells: NDArray[np.int32],
+    rows: Numbers,
+    points: NDArray[np.int32],
+    view: View,
+) -> None:
+    """Add to the scores of aggregates and parts for each of their cells the greatest of the points of its rows."""
+    _add_best(scores[: view.owner_count], view.column("owner"), cells, rows, points)
+    is_of_part = np.flatnonzero(part_cells != NO_PART)
+    cells, rows, points = part_cells.take(is_of_part), rows.take(is_of_part), points.take(is_of_part)
+    _add_best(scores[view.owner_count :], view.column("part"), cells, rows, points)
 
 
 def _add_best(
-    scores: NDArray[np.int32],
+    scores: Scores,
+    object_of_row: NDArray[np.int32],
     cells: NDArray[np.int32],
-    points: NDArray[np.int32],
-    object_of_cell: NDArray[np.int32],
-) -> None:
-    """Add to the score of each object for each of its cells the greatest of some points."""
-    best = np.zeros(len(object_of_cell), dtype=np.int32)
-    np.maximum.at(best, cells, points)
-    numbers, last = np.arange(len(cells), dtype=np.int32), np.empty(len(object_of_cell), dtype=np.int32)
-    last[cells] = numbers
-    distinct = cells[last.take(cells) == numbers]
-    np.add.at(scores, object_of_cell.take(distinct), best.take(distinct))
-
-
-def _add_pairs(
-    scores: NDArray[np.int32],
-    first: ClauseMatches,
-    second: ClauseMatches,
-    distance: int,
     rows: Numbers,
-    view: View,
+    points: NDArray[np.int32],
 ) -> None:
+    """Add to the scores of objects for each of their cells the greatest of the points of its rows."""
+    if (cells[1:] < cells[:-1]).any():  # rows that were added later
+        order = np.argsort(cells, kind="stable")
+        cells, rows, points = cells.take(order), rows.take(order), points.take(order)
+    is_first = np.ones(len(cells), dtype=np.bool_)
+    np.not_equal(cells[1:], cells[:-1], out=is_first[1:])
+    if not is_first.all():
+        first = np.flatnonzero(is_first)
+        rows, points = rows.take(first), np.maximum.reduceat(points, first)
+    np.add.at(scores, object_of_row.take(rows), points)
+
+
+def _add_pairs(scores: Scores, rows: Numbers, view: View) -> None:
     """Add to the scores of objects the points for a word that follows another in some rows: those of the best row."""
-    both = np.zeros(len(view.valid), dtype=np.bool_)
-    both[rows] = True
-    found = intersect(first.within(both, view) + distance, second.within(both, view)) >> PLACE_BITS
-    best, points = np.zeros_like(scores), view.weights.take(view.column("field").take(found)) * np.int32(PAIR)
-    np.maximum.at(best, view.column("owner").take(found), points)
-    parts = view.column("part").take(found)
-    is_of_part = parts != NO_PART
-    np.maximum.at(best, view.owner_count + parts[is_of_part], points[is_of_part])
-    scores += best
+    points = view.weights.take(view.column("field").take(rows)) * np.int32(PAIR)
+    _add_to_objects(scores, view.column("owner").take(rows), view.column("part").take(rows), rows, points, view)

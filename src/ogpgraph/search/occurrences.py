@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ogpgraph.search.points import MAX_FREQUENCY, Form
-from ogpgraph.search.postings import PLACE_BITS, Mask, Numbers, Postings
+from ogpgraph.search.postings import FEW, PLACE_BITS, Mask, Numbers, Postings, RowSet, look_up
 from ogpgraph.search.vocabulary import Vocabulary
 
 FORM_BITS: Final = 3
@@ -36,11 +36,7 @@ class MarkedRows(NamedTuple):
 
     rows: Numbers
     forms: NDArray[np.uint8]
-    frequencies: NDArray[np.uint8]
-
-    def select(self, chosen: Mask) -> MarkedRows:
-        """Return some of the rows."""
-        return MarkedRows(self.rows[chosen], self.forms[chosen], self.frequencies[chosen])
+    frequencies: NDArray[np.int32]
 
 
 class Occurrences(NamedTuple):
@@ -62,36 +58,74 @@ class Occurrences(NamedTuple):
             return True
         return any(rows.take(each.postings.rows).any() for each in self.frequent)
 
-    def mark(self, valid: Mask) -> MarkedRows:
+    def find_rows(self, valid: Mask) -> RowSet:
         """Return the valid rows that have the word."""
         if len(self.frequent) == 1 and not len(self.coded):
-            return self._mark_single(valid)
-        forms, frequencies = np.zeros(len(valid), dtype=np.uint8), np.zeros(len(valid), dtype=np.uint8)
+            rows = self.frequent[0].postings.rows
+            return RowSet(rows[valid.take(rows)], len(valid))
+        found = np.zeros(len(valid), dtype=np.bool_)
+        found[self.coded >> FORM_BITS + PLACE_BITS] = True
+        for _, _, postings in self.frequent:
+            found[postings.rows] = True
+        found &= valid
+        return RowSet(np.flatnonzero(found), len(valid))
+
+    def mark(self, rows: RowSet) -> MarkedRows:
+        """Return some rows, all of which have the word, with how they have it."""
+        average = sum(len(each.postings.rows) for each in self.frequent) / max(1, len(self.frequent))
+        is_many = self.frequent and len(rows.numbers) * FEW > average
+        forms, frequencies = self._mark_many(rows) if is_many else self._mark_few(rows.numbers)
+        return MarkedRows(rows.numbers, forms, np.minimum(frequencies, MAX_FREQUENCY))
+
+    def _mark_few(self, rows: Numbers) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """Return how rows have the word, which are looked for."""
+        forms, frequencies = np.zeros(len(rows), dtype=np.uint8), np.zeros(len(rows), dtype=np.int32)
+        for _, relation, postings in self._by_likeness():
+            having, counts = postings.count_in(rows)
+            forms[having] = relation
+            frequencies[having] += counts
         if len(self.coded):
-            rows, first, counts = np.unique(
-                self.coded >> FORM_BITS + PLACE_BITS, return_index=True, return_counts=True, sorted=True
-            )
-            forms[rows] = np.maximum.reduceat(self.coded & _FORM_MASK, first)
-            frequencies[rows] = np.minimum(counts, MAX_FREQUENCY)
-        for _, relation, postings in self.frequent:
-            rows = postings.rows.astype(np.int64)  # by which numpy selects faster
-            forms[rows] = np.maximum(forms.take(rows), relation)
-            frequencies[rows] = np.minimum(frequencies.take(rows) + postings.frequencies(), MAX_FREQUENCY)
-        rows = np.flatnonzero((forms != 0) & valid)
-        return MarkedRows(rows, forms.take(rows), frequencies.take(rows))
+            coded_rows, alike, counts = _count_by_row(self.coded)
+            places, having = look_up(rows, coded_rows)
+            forms[having] = np.maximum(forms[having], alike.take(places[having]))
+            frequencies[having] += counts.take(places[having])
+        return forms, frequencies
 
-    def _mark_single(self, valid: Mask) -> MarkedRows:
-        _, relation, postings = self.frequent[0]
-        frequencies = np.minimum(postings.frequencies(), MAX_FREQUENCY).astype(np.uint8)
-        forms = np.full(len(frequencies), relation, dtype=np.uint8)
-        return MarkedRows(postings.rows.astype(np.int64), forms, frequencies).select(valid.take(postings.rows))
+    def _mark_many(self, rows: RowSet) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
+        """Return how rows have the word, out of all."""
+        forms, frequencies = np.zeros(rows.row_count, dtype=np.uint8), np.zeros(rows.row_count, dtype=np.int32)
+        for _, relation, postings in self._by_likeness():
+            forms[postings.rows] = relation
+            np.add.at(frequencies, postings.rows, postings.counts())
+        if len(self.coded):
+            having, alike, counts = _count_by_row(self.coded)
+            forms[having] = np.maximum(forms[having], alike)
+            frequencies[having] += counts
+        return forms.take(rows.numbers), frequencies.take(rows.numbers)
 
-    def within(self, rows: Mask, vocabulary: Vocabulary) -> Numbers:
+    def _by_likeness(self) -> Sequence[FrequentForm]:
+        """Return the frequent forms, those last that are most alike: they take the place of others in the same row."""
+        return sorted(self.frequent, key=lambda each: each.relation)
+
+    def within(self, rows: RowSet, vocabulary: Vocabulary) -> Numbers:
         """Return the coded occurrences in some rows, ascending."""
-        found = [self.coded[rows.take(self.coded >> FORM_BITS + PLACE_BITS)]]
+        found = [self._coded_within(rows)]
         for form, relation, postings in self.frequent:
             found.append(vocabulary.occurrences(form).take(postings.within(rows)) << FORM_BITS | relation)
         return _merge(found)
+
+    def _coded_within(self, rows: RowSet) -> Numbers:
+        if not len(self.coded):
+            return NO_OCCURRENCES
+        return self.coded[rows.mask.take(self.coded >> FORM_BITS + PLACE_BITS)]
+
+
+def _count_by_row(coded: Numbers) -> tuple[Numbers, NDArray[np.uint8], NDArray[np.int32]]:
+    """Return the rows of some coded occurrences, the form in each that is most alike, and how many there are."""
+    rows = coded >> FORM_BITS + PLACE_BITS
+    first = np.flatnonzero(np.diff(rows, prepend=-1))
+    alike = np.maximum.reduceat(coded & _FORM_MASK, first).astype(np.uint8)
+    return rows.take(first), alike, np.diff(first, append=len(rows)).astype(np.int32)
 
 
 def _merge(ascending: Sequence[Numbers]) -> Numbers:
@@ -130,21 +164,19 @@ def follow(first: Numbers, second: Numbers, distance: int) -> Numbers:
 
     Both are ascending, and what is returned is, too.
     """
-    if not len(first) or not len(second):
-        return NO_OCCURRENCES
     places, wanted = first >> FORM_BITS, (second >> FORM_BITS) - distance
-    before = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
-    is_found = places[before] == wanted
-    forms = np.minimum(first[before[is_found]] & _FORM_MASK, second[is_found] & _FORM_MASK)
-    following: Numbers = (second[is_found] & ~_FORM_MASK) | forms
+    if len(first) < len(second):
+        after, is_found = look_up(places, wanted)
+        before, after = np.flatnonzero(is_found), after[is_found]
+    else:
+        before, is_found = look_up(wanted, places)
+        before, after = before[is_found], np.flatnonzero(is_found)
+    forms = np.minimum(first.take(before) & _FORM_MASK, second.take(after) & _FORM_MASK)
+    following: Numbers = (second.take(after) & ~_FORM_MASK) | forms
     return following
 
 
 def intersect(first: Numbers, second: Numbers) -> Numbers:
     """Return the numbers that two ascending arrays have in common."""
     fewer, more = sorted((first, second), key=len)
-    if not len(fewer):
-        return NO_OCCURRENCES
-    places = np.minimum(np.searchsorted(more, fewer), len(more) - 1)
-    common: Numbers = fewer[more[places] == fewer]
-    return common
+    return fewer[look_up(fewer, more)[1]]

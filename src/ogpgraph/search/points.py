@@ -46,18 +46,16 @@ class Form(IntEnum):
     """The word as it is written in the query."""
 
 
+def measure_brevity(length: int) -> int:
+    """Return the points for the brevity of a text of so many words."""
+    return max(0, MAX_BREVITY - length.bit_length())
+
+
 def text_points(
     weights: NDArray[np.int32],
     forms: NDArray[np.uint8],
-    frequencies: NDArray[np.uint8],
-    lengths: NDArray[np.int32],
+    frequencies: NDArray[np.int32],
+    brevity: NDArray[np.int32],
 ) -> NDArray[np.int32]:
     """Return the points of a word in some texts; frequencies are MAX_FREQUENCY at most."""
-    brevity = _BREVITY.take(np.minimum(lengths, len(_BREVITY) - 1))
     return weights * (forms + frequencies + brevity)
-
-
-_BREVITY: Final = np.array(
-    [MAX_BREVITY - each.bit_length() for each in range((1 << MAX_BREVITY - 1) + 1)], dtype=np.int32
-)
-"""The points for the brevity of a text of so many words; longer ones get none."""

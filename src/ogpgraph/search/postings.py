@@ -13,11 +13,78 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ogpgraph.lazy import cached_property
+
 Numbers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+_NO_NUMBERS: Final[Numbers] = np.empty(0, dtype=np.int64)
 PLACE_BITS: Final = 20
 MAX_PLACES: Final = 1 << PLACE_BITS
 """The words of a text that are searched."""
+
+
+_GROWTH: Final = 5
+"""By one in so many more numbers than there are, room for numbers is made anew."""
+FEW: Final = 8
+"""Of fewer rows than one in so many that have a form, each is looked for; otherwise all are gone through."""
+
+
+class GrowingNumbers:
+    """Numbers that one thread at a time adds to while others read those that there are."""
+
+    __slots__ = ("_numbers", "count")
+
+    def __init__(self) -> None:
+        self._numbers = _NO_NUMBERS
+        self.count = 0
+
+    def extend(self, added: Numbers) -> None:
+        """Add numbers. Where there is no room they are copied, so what readers hold stays as it is."""
+        end = self.count + len(added)
+        if end > len(self._numbers):
+            longer = np.empty(end + self.count // _GROWTH, dtype=np.int64)
+            longer[: self.count] = self._numbers[: self.count]
+            self._numbers = longer
+        self._numbers[self.count : end] = added
+        self.count = end  # last, because by it readers know how many there are
+
+    def read(self) -> Numbers:
+        """Return the numbers that there are now."""
+        count = self.count  # first, because the numbers are replaced by more
+        return self._numbers[:count]
+
+
+def look_up(wanted: Numbers, numbers: Numbers) -> tuple[Numbers, Mask]:
+    """Return for each of some numbers its place among others, which are ascending, and whether it is one of them."""
+    if not len(numbers):
+        return np.zeros(len(wanted), dtype=np.int64), np.zeros(len(wanted), dtype=np.bool_)
+    places = np.searchsorted(numbers, wanted)
+    return places, numbers.take(places, mode="clip") == wanted
+
+
+class RowSet:
+    """Some of the first rows, by ascending numbers."""
+
+    def __init__(self, numbers: Numbers, row_count: int) -> None:
+        """Take the rows, and how many rows there are."""
+        self.numbers = numbers
+        self.row_count = row_count
+
+    @cached_property
+    def mask(self) -> Mask:
+        """Whether each of the first rows is one of these."""
+        mask = np.zeros(self.row_count, dtype=np.bool_)
+        mask[self.numbers] = True
+        return mask
+
+    def choose(self, chosen: Mask) -> RowSet:
+        """Return some of the rows."""
+        return RowSet(self.numbers[chosen], self.row_count)
+
+    def intersect(self, other: RowSet) -> RowSet:
+        """Return the rows that are in both."""
+        fewer, more = sorted((self, other), key=lambda each: len(each.numbers))
+        return fewer.choose(more.mask.take(fewer.numbers))
 
 
 class Postings(NamedTuple):
@@ -26,36 +93,51 @@ class Postings(NamedTuple):
     An occurrence is `row << PLACE_BITS | place`.
     """
 
-    rows: NDArray[np.int32]
+    rows: Numbers
     starts: NDArray[np.int32]
 
     @classmethod
     def of(cls, occurrences: Numbers) -> Postings:
         """Return the postings of some occurrences, which are ascending."""
-        row_of = (occurrences >> PLACE_BITS).astype(np.int32)
+        row_of = occurrences >> PLACE_BITS
         is_first = np.empty(len(row_of), dtype=np.bool_)
         is_first[:1] = True
         np.not_equal(row_of[1:], row_of[:-1], out=is_first[1:])
         firsts = np.flatnonzero(is_first)
-        return cls(row_of[firsts], np.append(firsts, len(row_of)).astype(np.int32))
+        return cls(row_of.take(firsts), np.append(firsts, len(row_of)).astype(np.int32))
 
     @property
     def occurrence_count(self) -> int:
         """Return how many occurrences there are."""
         return int(self.starts[-1])
 
+    def extend(self, occurrences: Numbers) -> Postings:
+        """Return the postings with those of some occurrences in later rows."""
+        rows, starts = Postings.of(occurrences)
+        return Postings(np.concatenate([self.rows, rows]), np.concatenate([self.starts[:-1], starts + self.starts[-1]]))
+
     def until(self, row_count: int) -> Postings:
         """Return the postings in the first rows."""
         end = int(np.searchsorted(self.rows, row_count))
         return Postings(self.rows[:end], self.starts[: end + 1])
 
-    def frequencies(self) -> NDArray[np.int32]:
+    def counts(self) -> NDArray[np.int32]:
         """Return how often each row has the form."""
         return np.diff(self.starts)
 
-    def within(self, rows: Mask) -> Numbers:
+    def count_in(self, rows: Numbers) -> tuple[Mask, NDArray[np.int32]]:
+        """Return which of some rows have the form, and how often those do."""
+        places, is_found = look_up(rows, self.rows)
+        chosen = places[is_found]
+        return is_found, self.starts.take(chosen + 1) - self.starts.take(chosen)
+
+    def within(self, rows: RowSet) -> Numbers:
         """Return the numbers of the occurrences in some rows, ascending."""
-        chosen = np.flatnonzero(rows.take(self.rows))
+        if len(rows.numbers) * FEW < len(self.rows):
+            places, is_found = look_up(rows.numbers, self.rows)
+            chosen = places[is_found]
+        else:
+            chosen = np.flatnonzero(rows.mask.take(self.rows))
         starts = self.starts.take(chosen)
         counts = self.starts.take(chosen + 1) - starts
         ends = np.cumsum(counts)
@@ -75,13 +157,11 @@ class PostingsCache:
         self._postings: OrderedDict[int, Postings] = OrderedDict()
         self.bytes = 0
 
-    def find(self, form: int, count: int) -> Postings | None:
-        """Return the postings of a form if they have at least some number of occurrences."""
+    def find(self, form: int) -> Postings | None:
+        """Return the postings of a form as far as they are known."""
         with self._lock:
-            known = self._postings.get(form)
-            if known is None or known.occurrence_count < count:
-                return None
-            self._postings.move_to_end(form)
+            if (known := self._postings.get(form)) is not None:
+                self._postings.move_to_end(form)
             return known
 
     def add(self, form: int, postings: Postings) -> None:

@@ -15,13 +15,14 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ogpgraph.search.points import measure_brevity
 from ogpgraph.search.postings import Mask
 from ogpgraph.search.vocabulary import Vocabulary
 from ogpgraph.search.words import split_words
 
 NO_PART: Final = -1
 _ROW_COLUMNS: Final = (
-    *("owner", "part", "field", "length", "since", "until", "first_day", "end_day"),
+    *("owner", "part", "field", "brevity", "since", "until", "first_day", "end_day"),
     *("cell", "part_cell"),
 )
 """A cell is a field of an aggregate that has texts, a part's cell one of a part."""
@@ -172,13 +173,13 @@ class _RowNumbers:
         self._new_part_cells: list[tuple[int]] = []
 
     def number(self, row: TextRow, length: int) -> tuple[int, ...]:
-        """Return the values of a row."""
+        """Return the values of a row, whose text has so many words."""
         if row.owner not in self._known_owners:
             self._known_owners.add(row.owner)
             self._read_rows(row.owner)
         part = self._number_part(row) if row.part else NO_PART
         part_cell = self._number_part_cell(part, row.field) if row.part else NO_PART
-        numbers = row.owner, part, row.field, length, row.since, row.until, row.first_day, row.end_day
+        numbers = row.owner, part, row.field, measure_brevity(length), row.since, row.until, row.first_day, row.end_day
         return *numbers, self._number_cell(row), part_cell
 
     def _read_rows(self, owner: int) -> None:

@@ -17,7 +17,7 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, Numbers, Postings, PostingsCache
+from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, GrowingNumbers, Numbers, Postings, PostingsCache
 from ogpgraph.search.stems import find_stemmer
 from ogpgraph.search.words import fold_accents, is_unspaced, normalize_word
 
@@ -40,7 +40,7 @@ class Vocabulary:
 
     def __init__(self) -> None:
         self.forms: list[str] = []
-        self._occurrences: list[array[int]] = []
+        self._occurrences: list[GrowingNumbers] = []
         self._postings = PostingsCache(MAX_POSTINGS_BYTES)
         self.languages: dict[str, LanguageForms] = {}
         self.occurrence_count = 0
@@ -60,7 +60,7 @@ class Vocabulary:
     def add_form(self, form: str) -> int:
         """Add a form; returns its number."""
         self.forms.append(form)
-        self._occurrences.append(array("q"))
+        self._occurrences.append(GrowingNumbers())
         return len(self.forms) - 1
 
     def add_texts(self, first_row: int, texts: Iterable[tuple[str, Sequence[str]]]) -> None:
@@ -81,23 +81,26 @@ class Vocabulary:
         forms, occurrences = forms[order], (rows << PLACE_BITS | places)[order]
         bounds = [0, *(np.flatnonzero(forms[1:] != forms[:-1]) + 1), len(forms)]
         for start, end in pairwise(bounds):
-            self._occurrences[forms[start]].frombytes(occurrences[start:end].tobytes())
+            self._occurrences[forms[start]].extend(occurrences[start:end])
         self.occurrence_count += len(forms)
 
     def occurrences(self, form: int) -> Numbers:
         """Return where a form occurs."""
-        # By a copy that is made at once: an array that numpy looks at cannot grow meanwhile.
-        return np.frombuffer(self._occurrences[form].tobytes(), dtype=np.int64)
+        return self._occurrences[form].read()
 
     def count(self, form: int) -> int:
         """Return how often a form occurs."""
-        return len(self._occurrences[form])
+        return self._occurrences[form].count
 
     def postings(self, form: int) -> Postings:
         """Return where a form occurs, by row."""
-        if (known := self._postings.find(form, self.count(form))) is not None:
+        known, occurrences = self._postings.find(form), self.occurrences(form)
+        if known is None:
+            found = Postings.of(occurrences)
+        elif known.occurrence_count < len(occurrences):
+            found = known.extend(occurrences[known.occurrence_count :])
+        else:
             return known
-        found = Postings.of(self.occurrences(form))
         self._postings.add(form, found)
         return found
 
