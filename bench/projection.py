@@ -1,10 +1,10 @@
-"""Measures how many events of a log a rebuild projects in a second of processor time.
+"""Measures how many events of a log a rebuild projects in a second, and what processor time they take.
 
     python -m bench.projection [DATABASE-URL] [--rounds 3]
 
 It is compared with reading, verifying and decoding the same events, which every projection has to do. Without a URL it
-takes a copy of the benchmarks' database (`bench.data`). Processor time is that of this process: on PostgreSQL the
-server's is not in it. What is compared is measured in turns, so that a busy machine slows both.
+takes a copy of the benchmarks' database (`bench.data`). Processor time is that of this process and of those that it
+starts, without the PostgreSQL server. What is compared is measured in turns, so that a busy machine slows both.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ def report(url: str, rounds: int) -> None:
             reading.append(_measure(lambda: _read_events(system)))
             rebuilding.append(_measure(system.rebuild))
     print(f"{events:,} events on {url.partition(':')[0]}")
-    for name, seconds in (("read", median(reading)), ("rebuilt", median(rebuilding))):
+    for name, costs in (("read", reading), ("rebuilt", rebuilding)):
+        elapsed, processor = (median(each) for each in zip(*costs, strict=True))
         print(
-            f"{name:8} {events / seconds:8,.0f} events/s  {seconds / events * 1e6:6.0f} µs of processor time for each"
+            f"{name:8} {events / elapsed:8,.0f} events/s  {processor / events * 1e6:6.0f} µs of processor time for each"
         )
 
 
@@ -66,10 +67,15 @@ def _read_events(system: System) -> int:
     return number
 
 
-def _measure(work: Callable[[], object]) -> float:
-    began = time.process_time()
+def _measure(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the elapsed time and the processor time of some work, in seconds."""
+    began, before = time.perf_counter(), _processor_time()
     work()
-    return time.process_time() - began
+    return time.perf_counter() - began, _processor_time() - before
+
+
+def _processor_time() -> float:
+    return sum(os.times()[:4])
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from ogpgraph.application.executor import CommandExecutor
 from ogpgraph.clock import Clock, system_clock
 from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
+from ogpgraph.readmodel.batch_projection import ProjectionFailure
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.history_guard import HistoryGuard
@@ -33,7 +34,6 @@ from ogpgraph.readmodel.projection import (
     query_progress,
 )
 from ogpgraph.readmodel.projection_poller import ProjectionPoller
-from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.save_projection import SaveProjection

@@ -13,7 +13,7 @@ from ogpgraph.domain.as_of import Advance, Timeline, advance_timeline
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.fold import ReadEvents
 from ogpgraph.domain.unit_of_work import UnitOfWork
-from ogpgraph.readmodel import projector
+from ogpgraph.readmodel import batch_projection
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.storage.logged_event import hash_leaf
 from ogpgraph.storage.payload import compress_payload, decompress_payload
@@ -149,7 +149,7 @@ def test_failed_projection_is_classified_and_exposes_no_details(
             raise ValueError("a secret detail")
         return advance_timeline(before, applied, read)
 
-    monkeypatch.setattr(projector, "advance_timeline", fail)
+    monkeypatch.setattr(batch_projection, "advance_timeline", fail)
     save_two(system, "FR0001", "FR0002")
     save_two(system, "FR0003", "FR0004")
     with capture_logs() as logs:
@@ -160,7 +160,7 @@ def test_failed_projection_is_classified_and_exposes_no_details(
     assert "ValueError" in status.failure.message
     assert "secret" not in status.failure.message
     assert any(line.get("exc_info") for line in logs)
-    monkeypatch.setattr(projector, "advance_timeline", advance_timeline)
+    monkeypatch.setattr(batch_projection, "advance_timeline", advance_timeline)
     system.projection._failure = None
     with system.read_session() as session:
         assert session.head == 8
@@ -231,7 +231,7 @@ def test_each_event_is_evolved_once(system: System, monkeypatch: pytest.MonkeyPa
         evolved.append((applied.stream, applied.revision))
         return advance_timeline(before, applied, read)
 
-    monkeypatch.setattr(projector, "advance_timeline", count)
+    monkeypatch.setattr(batch_projection, "advance_timeline", count)
     for number in range(3):
         register_commitment(system, f"FR{number:04}")
         change_title(system, f"FR{number:04}", f"Title {number}")

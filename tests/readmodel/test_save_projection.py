@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ogpgraph.domain import commitment as commitment_commands
-from ogpgraph.readmodel import projector
+from ogpgraph.readmodel import batch_projection
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.readmodel.save_projection import SaveProjection
 from ogpgraph.storage.append import StoredSaves
@@ -104,7 +104,7 @@ def test_an_event_that_fails_in_the_projection_is_stored(system: System, monkeyp
         raise ValueError("a mistake in the program")
 
     with monkeypatch.context() as patched, capture_logs():
-        patched.setattr(projector, "advance_timeline", fail)
+        patched.setattr(batch_projection, "advance_timeline", fail)
         receipt = change_title(system, CODE, "A title")
     assert receipt.positions == (3,)
     assert system.projection_status().lag == 1

@@ -16,9 +16,10 @@ from typing import NamedTuple
 
 import structlog
 
+from ogpgraph.readmodel.batch_projection import ProjectionFailure
 from ogpgraph.readmodel.kept_responses import Origin
 from ogpgraph.readmodel.open_rows import FindAggregate, find_no_aggregate
-from ogpgraph.readmodel.projector import ProjectionFailure, ProjectionStep, Projector
+from ogpgraph.readmodel.projector import ProjectionStep, Projector
 from ogpgraph.readmodel.tables import (
     LIVE_PREFIX,
     PROJECTION_VERSION,

@@ -11,6 +11,9 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
+
+from ogpgraph.readmodel.parallel_projection import ParallelProjection, ProjectionWorkers, count_workers
 from ogpgraph.readmodel.projection import ProgressCallback
 from ogpgraph.readmodel.projector import BATCH_SIZE, Checkpoint, ProjectionStep, Projector, ProjectorMissing
 from ogpgraph.readmodel.tables import (
@@ -27,8 +30,13 @@ from ogpgraph.readmodel.tables import (
 )
 from ogpgraph.storage.database import Database, DatabaseError, TablesMissing, Transaction
 from ogpgraph.storage.event_log import EventLog
+from ogpgraph.storage.merkle import Frontier
 
 MAX_BUILD = 2**31
+MIN_PARALLEL_EVENTS = 20_000
+"""Fewer events are projected before other processes have started."""
+
+log = structlog.stdlib.get_logger(__name__)
 
 
 class RebuildStopped(DatabaseError):
@@ -52,6 +60,7 @@ class Rebuild:
         read model already holds: a rebuild never shows less than before.
         """
         self._begin()
+        self._project_in_parallel(progress)
         has_indexes = False
         while True:
             step = self._step()
@@ -72,6 +81,27 @@ class Rebuild:
             insert_projector(transaction, NEXT_PREFIX, PROJECTION_VERSION, self._build)
         # Tables that are missing are replaced like damaged ones: nothing is needed of the live set.
         self._live_tables = [table for table in table_names() if self._database.has_table(table)]
+
+    def _project_in_parallel(self, progress: ProgressCallback | None) -> None:
+        """Project a long log in several processes; what these do not project is projected afterwards, as any events."""
+        with self._database.read() as transaction:
+            is_long = self._log.count_after(transaction, 0) >= MIN_PARALLEL_EVENTS
+        if not is_long or (number := count_workers()) == 1:
+            return
+        begun = Checkpoint(PROJECTION_VERSION, self._build, 0, Frontier())
+        with ProjectionWorkers(self._database.url, NEXT_PREFIX, number) as workers:
+            steps = ParallelProjection(self._database, self._log, self._next, workers).iter_steps(begun)
+            while (step := self._take_step(steps)) is not None:
+                if progress:
+                    progress(step.checkpoint.log_position, step.head)
+
+    def _take_step(self, steps: Iterator[ProjectionStep]) -> ProjectionStep | None:
+        try:
+            with _paused_collection():
+                return next(steps, None)
+        except Exception as error:  # the projection in this process says what is wrong with an event or the tables
+            log.warning("projecting in several processes failed, going on in one", reason=type(error).__name__)
+            return None
 
     def _create_indexes(self) -> None:
         """Create the indexes of what is projected: sorting all rows takes less time than inserting each in its place.

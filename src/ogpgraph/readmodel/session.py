@@ -18,6 +18,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot, require_whole
+from ogpgraph.readmodel.batch_projection import ProjectionFailure
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark, OtherHistory
 from ogpgraph.readmodel.earlier_claims import decode_earlier
 from ogpgraph.readmodel.entry import Entry
@@ -25,7 +26,6 @@ from ogpgraph.readmodel.index import PRESENT_DAY, Index
 from ogpgraph.readmodel.index_cache import IndexKey
 from ogpgraph.readmodel.model import Model, ModelState
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, ProjectionStatus
-from ogpgraph.readmodel.projector import ProjectionFailure
 from ogpgraph.readmodel.queries import SqlStatement
 from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.search_index import OpenSearchIndex, RowReader

@@ -190,6 +190,11 @@ class Database(ABC):
     def name(self) -> str:
         """Return the file or the name of the database, for messages."""
 
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Return the URL by which another process opens the database; it may contain a password."""
+
     @abstractmethod
     def read(self) -> AbstractContextManager[Transaction]:
         """Open a read-only transaction: all its statements see the database as it was at the first."""

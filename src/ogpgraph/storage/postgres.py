@@ -252,6 +252,10 @@ class PostgresDatabase(Database):
     def name(self) -> str:
         return str(psycopg.conninfo.conninfo_to_dict(self._url).get("dbname", ""))
 
+    @property
+    def url(self) -> str:
+        return self._url
+
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         with self._begin(_READ) as transaction:

@@ -127,6 +127,10 @@ class SQLiteDatabase(Database):
     def name(self) -> str:
         return str(self.path)
 
+    @property
+    def url(self) -> str:
+        return f"sqlite:///{self.path}"
+
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         with self._readers.connection() as connection:
