@@ -44,11 +44,12 @@ class RateLimiter:
         taken = charged if used is None else min(used, charged)
         with self._lock:
             now = self._clock()
-            tokens = [self._tokens(key, now) for key in keys]
-            if tokens and (fewest := min(tokens)) < charged:
-                raise RateLimitExceeded(math.ceil((charged - fewest) * MINUTE / self._capacity))
-            for key, amount in zip(keys, tokens, strict=True):
-                self._buckets[key] = amount - taken, now
+            left = {key: self._tokens(key, now) for key in keys}
+            for tokens in left.values():
+                if tokens < charged:
+                    raise RateLimitExceeded(math.ceil((charged - min(left.values())) * MINUTE / self._capacity))
+            for key, tokens in left.items():
+                self._buckets[key] = tokens - taken, now
             if len(self._buckets) > MAX_KEYS:
                 self._evict(now)
 
