@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -122,6 +123,17 @@ def test_rows_that_are_behind_are_led_on_before_later_saves(make_system: SystemF
     before = system.digest()
     system.rebuild()
     assert system.digest() == before
+
+
+def test_saves_do_not_wait_for_another_thread_that_projects(system: System) -> None:
+    register_commitment(system, CODE)
+    assert system.projection.try_hold()
+    later = threading.Timer(0.2, system.projection.release)
+    later.start()
+    register_commitment(system, "FR0002")
+    later.join()
+    assert progress(system) == (4, False)
+    assert not system.projection.is_running
 
 
 def test_a_save_longer_than_a_batch_is_projected_after_it(system: System, monkeypatch: pytest.MonkeyPatch) -> None:

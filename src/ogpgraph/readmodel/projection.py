@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -192,17 +192,19 @@ class ProjectionRunner:
         Returns early where an event cannot be projected: `failure` names it, and calls within the next second return
         without trying again.
         """
-        with self.held():
-            return self._catch_up(progress, to)
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Let no other thread of this process project until the end of the context."""
         acquire_lock(self._lock)
         try:
-            yield
+            return self._catch_up(progress, to)
         finally:
             self._lock.release()
+
+    def try_hold(self) -> bool:
+        """Let no other thread of this process project until `release`; returns False where one does just now."""
+        return self._lock.acquire(blocking=False)
+
+    def release(self) -> None:
+        """Let others project again."""
+        self._lock.release()
 
     def project(self, transaction: Transaction, stored: StoredSaves) -> ProjectionStep | None:
         """Project saves in the transaction that stores them; None where `catch_up` has to do it afterwards.

@@ -1,7 +1,8 @@
 """The projection of what this process saves: in the transaction of the saves, where that is possible.
 
-One commit then records the events and shows them. Where the rows are not as of the head before the saves, or the saves
-are too long for one transaction, they are projected once they are stored, as those of other processes are.
+One commit then records the events and shows them. Where the rows are not as of the head before the saves, where another
+thread leads them on, or where the saves are too long for one transaction, they are projected once they are stored, as
+those of other processes are.
 """
 
 from __future__ import annotations
@@ -26,18 +27,23 @@ class SaveProjection:
     def __init__(self, projection: ProjectionRunner, heads: HeadReader) -> None:
         self._projection = projection
         self._heads = heads
+        self._is_held = False
         self._step: ProjectionStep | None = None
         self._pending: StoredSaves | None = None
 
     @classmethod
     @contextmanager
     def begin(cls, projection: ProjectionRunner, heads: HeadReader) -> Iterator[SaveProjection]:
-        """Hold the projection for saves that are about to be stored; project at the end what is not projected then.
+        """Begin before saves are stored; at the end of the context, what is not projected yet is.
 
         A failure to do so is only logged: the events are stored, so their commands have succeeded.
         """
-        with projection.held():
-            yield (begun := cls(projection, heads))
+        begun = cls(projection, heads)
+        try:
+            yield begun
+        finally:
+            if begun._is_held:
+                projection.release()
         begun._catch_up()
 
     def project(self, transaction: Transaction, stored: StoredSaves) -> None:
@@ -45,7 +51,10 @@ class SaveProjection:
 
         Raises what keeps the rows from being written: then the whole transaction has to be rolled back.
         """
-        self._step = self._projection.project(transaction, stored)
+        # Whoever holds the projection may wait for this transaction to end.
+        self._is_held = self._projection.try_hold()
+        if self._is_held:
+            self._step = self._projection.project(transaction, stored)
 
     def follow(self, stored: StoredSaves) -> None:
         """Let readers see what was projected with the saves, which are committed now."""
