@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from ogpgraph.storage.clock_guard import ClockReading
-from ogpgraph.storage.head_file import HeadFile, HeadUnreadable, RememberedHead
+from ogpgraph.storage.head_file import INTERVAL_SECONDS, HeadFile, HeadUnreadable, RememberedHead, _lock_folder
 
 
 def head(position: int, log_id: str = "log") -> RememberedHead:
@@ -42,6 +42,24 @@ def test_positions_that_follow_quickly_are_remembered_within_a_second(tmp_path: 
     while file.read() != head(29):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_no_writer_waits_for_the_disk_while_a_thread_remembers(tmp_path: Path) -> None:
+    now = [0.0]
+    file = HeadFile(tmp_path / "log.head", monotonic=lambda: now[0])
+    file.remember(head(1))
+    now[0] = INTERVAL_SECONDS + 0.1
+    file._start_timer()
+    file._pending = head(2)
+    with _lock_folder(tmp_path):  # the thread has begun, and cannot go on
+        while file._timer is not None:
+            time.sleep(0.01)
+        writer = threading.Thread(target=file.remember, args=(head(3),), daemon=True)
+        writer.start()
+        writer.join(10)
+        assert not writer.is_alive()
+    file.close()
+    assert file.read() == head(3)
 
 
 def test_threads_that_remember_at_once_leave_the_last_position(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ class HeadFile:
         with self._lock:
             self._timer = None
             pending, self._pending = self._pending, None
+            self._written_at = self._monotonic()  # from its begin on, no writer is to do the same
         if pending is not None:
             self._store(pending, only_forward=True)
 
