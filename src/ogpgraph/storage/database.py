@@ -147,7 +147,8 @@ class Transaction(ABC):
 
     def fetch_one(self, sql: str, **parameters: object) -> Row | None:
         """Return the first row of a query, or None."""
-        return next(iter(self.fetch_all(sql, **parameters)), None)
+        rows = self.fetch_all(sql, **parameters)
+        return rows[0] if rows else None
 
     def fetch_value(self, sql: str, **parameters: object) -> Any:
         """Return the first column of the first row, or None."""

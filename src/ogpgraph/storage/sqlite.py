@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 
 import structlog
@@ -47,6 +48,9 @@ from ogpgraph.storage.writer_lock import WriterLock
 log = structlog.stdlib.get_logger(__name__)
 _MAX_NAMED = 50
 """Of so many values of a list each gets a name of its own; with more, one parameter for all is faster."""
+_MAX_ROWS_AT_ONCE = 4
+"""So few rows are inserted by one statement: each number of rows is another statement, of which some are kept."""
+_LISTS = frozenset((list, tuple))
 POOL_TIMEOUT_SECONDS = 10
 POLL_SECONDS = 0.01
 CACHE_KIBIBYTES = 65_536
@@ -76,6 +80,11 @@ class SQLiteTransaction(Transaction):
     def database_name(self) -> str:
         return str(self._connection.execute("PRAGMA database_list").fetchone()["file"])
 
+    def fetch_all(self, sql: str, **parameters: object) -> list[Row]:
+        self.statements += 1
+        with translate_errors():
+            return self._connection.execute(*_expand_lists(sql, parameters)).fetchall()
+
     def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
         self.statements += 1
         with translate_errors():
@@ -95,10 +104,15 @@ class SQLiteTransaction(Transaction):
         if not rows:
             return
         self.statements += 1
-        places = ", ".join("?" * len(columns))
-        statement = f"insert into {table} ({', '.join(columns)}) values ({places})"  # noqa: S608 - our own tables' names
+        place = f"({', '.join('?' * len(columns))})"
+        is_short = len(rows) <= _MAX_ROWS_AT_ONCE
+        places = ", ".join([place] * len(rows)) if is_short else place
+        statement = f"insert into {table} ({', '.join(columns)}) values {places}"  # noqa: S608 - our own tables' names
         with translate_errors():
-            self._connection.executemany(statement, rows)
+            if is_short:
+                self._connection.execute(statement, list(chain.from_iterable(rows)))
+            else:
+                self._connection.executemany(statement, rows)
 
     def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - `is_over` measures the time
         self._connection.set_progress_handler(is_over, PROGRESS_HANDLER_STEPS)
@@ -359,9 +373,9 @@ def _expand_lists(sql: str, parameters: Parameters) -> tuple[str, Parameters]:
 
     A long list is one parameter, since SQLite looks each name up among those before it.
     """
-    lists = {name: value for name, value in parameters.items() if isinstance(value, (list, tuple))}
-    if not lists:
+    if _LISTS.isdisjoint(map(type, parameters.values())):  # nearly always
         return sql, parameters
+    lists = {name: value for name, value in parameters.items() if isinstance(value, (list, tuple))}
     flat = {name: value for name, value in parameters.items() if name not in lists}
     for name, values in lists.items():
         if len(values) > _MAX_NAMED and all(type(value) in (str, int) for value in values):
