@@ -136,6 +136,7 @@ def turning_days(timeline: Timeline, path: str) -> Iterator[int]:
         yield from turning_days_of(claim.after, claim.before)
 
 
+@lru_cache(maxsize=20_000)  # most aggregates have the same paths
 def is_dated(path: str) -> bool:
     """Return whether the state at a path depends on the date."""
     return path.partition("/")[0] not in _UNDATED

@@ -73,7 +73,7 @@ class Checkpoint(NamedTuple):
     @property
     def identity(self) -> object:
         """Return what no other rows have: after a transaction that was rolled back, others may be at its position."""
-        return self.build, self.frontier.root()
+        return self.build, self.frontier
 
 
 def read_checkpoint(transaction: Transaction) -> Checkpoint | None:
@@ -122,6 +122,8 @@ class Projector:
         self._log = log
         self._prefix = prefix
         self._open_rows = OpenRowsCache(prefix, find_aggregate)
+        self._reached: Checkpoint | None = None
+        """The checkpoint of the last step, which may have been rolled back."""
         self._is_rebuild = is_rebuild
         self._batch_size = REBUILD_BATCH_SIZE if is_rebuild else BATCH_SIZE
         self._limit = self._batch_size
@@ -158,7 +160,8 @@ class Projector:
         row = transaction.fetch_one(_LOCK_CHECKPOINT.format(self._prefix), name=PROJECTOR_NAME)
         if row is None:
             raise ProjectorMissing
-        return _decode_checkpoint(row)
+        found = _decode_checkpoint(row)
+        return self._reached if found == self._reached else found  # of which the root is known
 
     def project_saves(
         self, transaction: Transaction, checkpoint: Checkpoint, saves: Sequence[list[Row]]
@@ -202,6 +205,7 @@ class Projector:
         last, leaves = saves[-1][-1][0].id, (logged.leaf for save in saves for logged, _ in save)
         after = self.write(transaction, checkpoint, [batch.rows.to_rows()], last, leaves)
         self._open_rows.advance_to(after.identity)
+        self._reached = after
         if self._is_rebuild:
             return begun._replace(checkpoint=after, before=checkpoint)
         change = batch.changes.to_change(checkpoint.position, after.position, after.frontier.root())

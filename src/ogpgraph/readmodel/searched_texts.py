@@ -96,7 +96,10 @@ def _add_related(before: Aggregate, after: Aggregate, paths: Iterable[str]) -> C
             continue
         found.add(path)
         if field.is_required:
-            found.update(_paths_of(before, field), _paths_of(after, field))
+            own = _paths_of(before, field)
+            if before.claims.keys() == after.claims.keys():  # nearly always
+                after.cache["searched", field.prefix] = own
+            found.update(own, _paths_of(after, field))
     return found
 
 
