@@ -47,7 +47,7 @@ _DATE_ORDERS: dict[DateStyle, DateOrder] = {
 }
 
 
-_YOUNG_OBJECTS = 50_000
+YOUNG_OBJECTS = 50_000
 """The objects that are allocated between two collections of garbage: an import makes many, and nearly no cycles."""
 
 
@@ -89,7 +89,7 @@ def import_(
     from ogpgraph.importer.spreadsheets.run import FileOptions
     from ogpgraph.system import generate_id
 
-    gc.set_threshold(_YOUNG_OBJECTS)
+    gc.set_threshold(YOUNG_OBJECTS)
     settings = load_settings(database)
     time, correlation = _parse_observed_time(observed), generate_id()
     context = CommandContext(actor="importer", role="publisher", time=time, reason=reason, correlation=correlation)

@@ -67,9 +67,17 @@ class DelimitedText:
         reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter)
         try:
             for number, cells in enumerate(reader, 1):
-                yield number, [clean_published_text(cell.replace(_IN_CELL_BREAK, "\n")) for cell in cells]
+                yield number, _clean_cells(cells)
         except csv.Error as error:
             raise UnreadableInput(f"line {reader.line_num}: {error}") from error
+
+
+def _clean_cells(cells: list[str]) -> list[str]:
+    """Return the cells as published texts, with the line breaks that they have."""
+    row = "".join(cells)
+    if row.isascii() and row.isprintable():  # then each cell is, as in most rows
+        return cells
+    return [clean_published_text(cell.replace(_IN_CELL_BREAK, "\n")) for cell in cells]
 
 
 @dataclass(frozen=True)
