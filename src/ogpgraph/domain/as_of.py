@@ -172,7 +172,9 @@ _NO_VALUE: Final = Reading(FIRST_DAY, None, (None,))
 def list_readings(timeline: Timeline, path: str) -> list[Reading]:
     """Return what a path reads, from FIRST_DAY on, by day: what `cut` finds there at the last instant of each day."""
     latest, earlier = timeline.aggregate.claims.get(path, ()), timeline.earlier.get(path, ())
-    if len(latest) == 1:  # nearly always
+    if len(latest) == 1 and not earlier:  # nearly always
+        return _list_readings_of_first(path, latest[0])
+    if len(latest) == 1:
         return _list_readings_of_one(path, (*earlier, *latest))
     if not latest:
         return [_NO_VALUE]
@@ -187,6 +189,17 @@ def reading_on(readings: Sequence[Reading], day: int) -> Reading:
         if each.first_day <= day:
             return each
     raise LookupError("nothing is known of the days before FIRST_DAY")
+
+
+def _list_readings_of_first(path: str, claim: Claim) -> list[Reading]:
+    """Return what a path reads where one source states something, and has stated nothing else."""
+    following = claim if can_be_current(path, claim) else None
+    since, day, _ = turning_days_of(claim.after, claim.before)
+    stated = Reading(day, following, (following,))
+    possible = (None, following) if following else (None,)
+    if since == FIRST_DAY:
+        return [Reading(FIRST_DAY, None, possible), stated]
+    return [_NO_VALUE, Reading(since, None, possible), stated] if since < day else [_NO_VALUE, stated]
 
 
 def _list_readings_of_one(path: str, claims: Sequence[Claim]) -> list[Reading]:

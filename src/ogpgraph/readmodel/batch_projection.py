@@ -25,7 +25,6 @@ from ogpgraph.readmodel.error_codes import ProjectionFailureCode
 from ogpgraph.readmodel.model_change import ChangeRecorder
 from ogpgraph.readmodel.open_rows import OpenRows
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
-from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.searched_texts import diff_searched_texts
 from ogpgraph.readmodel.states import extend_chain
 from ogpgraph.readmodel.tags import CODE_PATHS, TagDifference, code_of
@@ -99,7 +98,7 @@ class BatchProjection:
         open_rows.chain, content = extend_chain(open_rows.chain, position, delta, after)
         self.rows.versions.append((position, open_rows.code, *content))
         paths = changed_paths(delta)
-        path_set = path_set_term(paths) if paths else None
+        path_set = path_set_term(tuple(paths)) if paths else None
         if path_set and path_set not in self.rows.path_sets:
             self.rows.path_sets[path_set] = [entry_term("path", path) for path in paths]
         self.rows.entries.append(_entry_row(logged, event, position, open_rows.key, path_set))
@@ -116,7 +115,8 @@ def _update_dated_rows(
     Returns in which tags they differ, and in which of those of the days on which a state changes.
     """
     key, before, was_listed, is_listed = open_rows.key, open_rows.timeline, bool(former_code), bool(open_rows.code)
-    old, new = Readings(before), Readings(after)
+    old = open_rows.readings
+    new = open_rows.readings = old.move(after, paths)
     by_rules = open_rows.tags.move(old, new, paths, was_listed=was_listed, is_listed=is_listed)
     by_days = open_rows.days.move(before, after, paths)
     for difference in (by_rules, by_days):

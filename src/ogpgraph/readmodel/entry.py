@@ -206,7 +206,10 @@ def changed_paths(delta: Delta) -> list[str]:
     others = {}
     for path, (before, after) in delta.claims.items():
         if not before and (value := _current_value(path, after)) is not None:  # nearly always
-            paths.update(field for field, _ in iter_fields(path, value))
+            if isinstance(value, _COMPOUND_TYPES):
+                paths.update(field for field, _ in iter_fields(path, value))
+            else:
+                paths.add(path)
         else:
             others[path] = before, after
     if others or delta.superseded:

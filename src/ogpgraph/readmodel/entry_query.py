@@ -134,9 +134,20 @@ def _path_conditions(query: EntryQuery, parameters: dict[str, object]) -> Iterat
     yield f"e.paths in (select p.paths from path_set p where p.path in ({found}))" if matches else "1 = 0"
 
 
+class _Dimensions(dict[str, str]):
+    """Column → the dimension of its terms; the same string each time, whose hash is computed once."""
+
+    def __missing__(self, column: str) -> str:
+        dimension = self[column] = f"entry/{column}"
+        return dimension
+
+
+_DIMENSIONS = _Dimensions()
+
+
 def entry_term(column: str, value: str) -> tuple[str, str]:
     """Return the term of a value in a column of `entry`; its dimension is none that tags have."""
-    return f"entry/{column}", value
+    return _DIMENSIONS[column], value
 
 
 def _keys_of_values(name: str, column: str, values: tuple[str, ...], parameters: dict[str, object]) -> str:

@@ -12,6 +12,7 @@ from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.batch_rows import TermKeys
 from ogpgraph.readmodel.earlier_claims import decode_earlier
 from ogpgraph.readmodel.queries import select_earlier_claims
+from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.states import (
     Chain,
     decode_chain,
@@ -50,6 +51,11 @@ class OpenRows:
     key: int = 0
     code: str = ""
     chain: Chain = Chain()  # noqa: RUF009 - it is immutable
+
+    @cached_property
+    def readings(self) -> Readings:
+        """Return what its paths read, which is moved on with the timeline."""
+        return Readings(self.timeline)
 
     @cached_property
     def tags(self) -> AggregateTags:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Generic, TypeVar
 
@@ -299,7 +300,8 @@ def select_correlated_events(correlation: str, at: int, max_entries: int | None)
     return SqlStatement(f"{sql} limit :limit", parameters | {"limit": max_entries + 1})
 
 
-def path_set_term(paths: Sequence[str]) -> tuple[str, str]:
+@lru_cache(maxsize=10_000)
+def path_set_term(paths: tuple[str, ...]) -> tuple[str, str]:
     """Return the term of a sorted set of changed paths, which most entries have in common with others."""
     digest = sha256("\n".join(paths).encode()).digest()[:_SET_BYTES]
     return entry_term("paths", urlsafe_b64encode(digest).decode())

@@ -45,9 +45,16 @@ class TagDifference(NamedTuple):
 class Readings:
     """What the paths of a timeline read, derived when it is first needed."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, known: dict[str, list[Reading]] | None = None) -> None:
         self.timeline = timeline
-        self._known: dict[str, list[Reading]] = {}
+        self._known: dict[str, list[Reading]] = {} if known is None else known
+
+    def move(self, timeline: Timeline, paths: Iterable[str]) -> Readings:
+        """Return what is read after a change at some paths."""
+        known = dict(self._known)
+        for path in paths:
+            known.pop(path, None)
+        return Readings(timeline, known)
 
     def __getitem__(self, path: str) -> list[Reading]:
         """Return what a path reads, from FIRST_DAY on, by day."""
@@ -87,6 +94,7 @@ _Span = tuple[str, bool, int, int]
 _Spans = Mapping[str, Sequence[_Span]]
 """Dimension → what a group has of it."""
 _NO_SPANS: Final[_Spans] = {}
+_NO_TAGS: Final[frozenset[Tag]] = frozenset()
 
 
 class RuleTags:
@@ -99,9 +107,9 @@ class RuleTags:
         self._groups: dict[str, _Spans] = {}
         self._dimensions: dict[str, _DimensionTags] | None = None
 
-    def list_all(self, readings: Readings) -> Iterator[DatedTag]:
-        """Yield all tags of the present state, whose readings are given."""
-        return (tag for dimension in self._complete(readings).values() for tag in dimension.list_all())
+    def list_all(self, readings: Readings, groups: Groups) -> Iterator[DatedTag]:
+        """Yield all tags of the present state, whose readings and groups are given."""
+        return (tag for dimension in self._complete(readings, groups).values() for tag in dimension.list_all())
 
     def move(self, before: Readings, after: Readings, touched: Groups) -> Iterator[TagDifference]:
         """Follow a change from one state to the next, at the given paths; yields the difference by dimension."""
@@ -117,7 +125,7 @@ class RuleTags:
             if self._paths is not None:
                 self._paths[group] = all_paths
         if changed:
-            yield from self._replace(self._complete(before), changed)
+            yield from self._replace(self._complete(before, None), changed)
 
     def _replace(self, dimensions: dict[str, _DimensionTags], changed: Mapping[str, _Spans]) -> Iterator[TagDifference]:
         ended: dict[str, list[_Span]] = {}
@@ -132,11 +140,11 @@ class RuleTags:
             tags = _dimension_of(dimensions, dimension)
             yield tags.replace(ended.get(dimension, ()), begun.get(dimension, ()))
 
-    def _complete(self, readings: Readings) -> dict[str, _DimensionTags]:
-        """Return the tags of all dimensions, of all groups."""
+    def _complete(self, readings: Readings, groups: Groups | None) -> dict[str, _DimensionTags]:
+        """Return the tags of all dimensions, of all groups, which are listed unless they are given."""
         if self._dimensions is None:
             dimensions = self._dimensions = dict[str, _DimensionTags]()
-            for group, paths in self._list_groups(readings).items():
+            for group, paths in (groups or self._list_groups(readings)).items():
                 if group not in self._groups:
                     self._groups[group] = self._derive(readings, group, paths)
             for spans in self._groups.values():
@@ -210,10 +218,14 @@ def _derive_group(rule: TagRule, readings: Readings, paths: Sequence[str]) -> _S
             if (tags := derived.get(key)) is None:
                 tags = derived[key] = frozenset(rule.derive(_build_state(aggregate, paths, claims)))
             possible.append(tags)
-        certain = possible[0].intersection(*possible[1:])
-        for tags, is_certain in ((certain, True), (possible[0].union(*possible[1:]) - certain, False)):
-            for dimension, value in tags:
-                spans.setdefault(dimension, []).append((value, is_certain, day, end))
+        certain, perhaps = possible[0], _NO_TAGS
+        if len(possible) > 1:
+            certain = certain.intersection(*possible)
+            perhaps = certain.union(*possible) - certain
+        for dimension, value in certain:
+            spans.setdefault(dimension, []).append((value, True, day, end))
+        for dimension, value in perhaps:
+            spans.setdefault(dimension, []).append((value, False, day, end))
         end = day
     return spans
 
@@ -224,6 +236,9 @@ def _list_days(rule: TagRule, readings: Sequence[Sequence[Reading]]) -> list[tup
         return [(FIRST_DAY, [each[-1] for each in readings])]
     if len(readings) == 1:
         return [(reading.first_day, [reading]) for reading in reversed(readings[0])]
+    each_days = [[reading.first_day for reading in each] for each in readings]
+    if each_days and all(days == each_days[0] for days in each_days):  # as where one event states them all
+        return [(at_day[0].first_day, list(at_day)) for at_day in reversed(list(zip(*readings, strict=True)))]
     days = {FIRST_DAY, *(reading.first_day for each in readings for reading in each)}
     return [(day, [reading_on(each, day) for each in readings]) for day in sorted(days, reverse=True)]
 
@@ -241,7 +256,7 @@ def _possible_claims(readings: Sequence[Reading]) -> list[tuple[Claim | None, ..
 
 
 def _build_state(aggregate: Aggregate, paths: Sequence[str], claims: Sequence[Claim | None]) -> Aggregate:
-    current = {path: claim for path, claim in zip(paths, claims, strict=True) if claim}
+    current = {path: claim for path, claim in zip(paths, claims, strict=True) if claim is not None}
     state = Aggregate(aggregate.id, aggregate.revision, {path: (claim,) for path, claim in current.items()})
     state.__dict__["current_claims"] = current
     return state
@@ -265,6 +280,7 @@ class _DimensionTags:
         self._perhaps: dict[str, list[_Days]] = {}
         self._unknown: dict[str, Sequence[_Days]] = {}
         """Value → the days on which only perhaps a group has it."""
+        self._unknown_tags: Sequence[DatedTag] | None = ()
 
     def list_all(self) -> set[DatedTag]:
         """Return all tags."""
@@ -278,7 +294,7 @@ class _DimensionTags:
     def replace(self, ended: Sequence[_Span], begun: Sequence[_Span]) -> TagDifference:
         """Take some spans away and add others; returns the difference."""
         values = {span[0] for span in (*ended, *begun)}
-        before = self._list(values) if self._certain or self._unknown else set[DatedTag]()
+        before = self._list(values)
         for value, is_certain, first, end in ended:
             by_value = self._certain if is_certain else self._perhaps
             by_value[value].remove((first, end))
@@ -294,23 +310,32 @@ class _DimensionTags:
             (self._certain if is_certain else self._perhaps).setdefault(value, []).append((first, end))
 
     def _update_unknown(self, values: Iterable[str]) -> None:
+        if not self._perhaps and not self._unknown:
+            return
         for value in values:
             self._unknown.pop(value, None)
             if (perhaps := self._perhaps.get(value)) and (left := _subtract(perhaps, self._certain.get(value, ()))):
                 self._unknown[value] = left
+        self._unknown_tags = None
 
     def _list(self, values: Iterable[str]) -> set[DatedTag]:
         """Return the tags of some values, and where the dimension is unknown."""
         dimension, certain = self._dimension, self._certain
-        tags: set[DatedTag] = set()
-        for value in values:
-            for first, end in _merge(certain.get(value, ())):
-                tags.add(DatedTag(dimension, value, first, end))
-        if self._unknown:
-            unknown = [days for spans in self._unknown.values() for days in spans]
-            for first, end in _merge(unknown):
-                tags.add(DatedTag(unknown_dimension(dimension), "", first, end))
+        tags = {
+            DatedTag(dimension, value, first, end)
+            for value in values
+            if value in certain
+            for first, end in _merge(certain[value])
+        }
+        tags.update(self._list_unknown())
         return tags
+
+    def _list_unknown(self) -> Sequence[DatedTag]:
+        if self._unknown_tags is None:
+            days = [each for spans in self._unknown.values() for each in spans]
+            unknown = unknown_dimension(self._dimension)
+            self._unknown_tags = [DatedTag(unknown, "", first, end) for first, end in _merge(days)]
+        return self._unknown_tags
 
 
 def _merge(spans: Sequence[_Days]) -> Sequence[_Days]:
@@ -329,6 +354,11 @@ def _merge(spans: Sequence[_Days]) -> Sequence[_Days]:
 def _subtract(spans: Sequence[_Days], others: Iterable[_Days]) -> Sequence[_Days]:
     """Return days without others."""
     for first, end in others:
-        pieces = (piece for a, b in spans for piece in ((a, min(b, first)), (max(a, end), b)))
-        spans = [(a, b) for a, b in pieces if a < b]
+        left: list[_Days] = []
+        for a, b in spans:
+            if a < first:
+                left.append((a, min(b, first)))
+            if end < b:
+                left.append((max(a, end), b))
+        spans = left
     return spans

@@ -148,6 +148,16 @@ class TypeRules:
                 found.setdefault(rule, {}).setdefault(group, []).append(path)
         return found
 
+    def group_all(self, paths: Iterable[str]) -> dict[TagRule, dict[str, list[str]]]:
+        """Return the rules that give tags to a state with these paths, each as `list_groups` does."""
+        found: dict[TagRule, dict[str, list[str]]] = {
+            rule: {WHOLE: []} if rule.has_one_group else {} for rule in self.by_groups
+        }
+        for path in paths:
+            for rule, group in self._find(path):
+                found[rule].setdefault(group, []).append(path)
+        return {rule: groups for rule, groups in found.items() if groups}
+
     def list_groups(self, rule: TagRule, paths: Iterable[str]) -> dict[str, list[str]]:
         """Return the paths that a rule depends on by group; a group without a variable is always there."""
         groups: dict[str, list[str]] = {WHOLE: []} if rule.has_one_group else {}

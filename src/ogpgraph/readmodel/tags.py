@@ -6,12 +6,10 @@ changes of an aggregate, and derives the tags of those groups of paths anew that
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Final
 
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Timeline, is_dated, turning_days_of
 from ogpgraph.domain.field import Tag
 from ogpgraph.readmodel.rule_tags import FOREVER, DatedTag, Readings, RuleTags, TagDifference, unknown_dimension
@@ -67,7 +65,8 @@ class AggregateTags:
 
     def list_all(self, readings: Readings) -> list[DatedTag]:
         """Return all tags of the present state if lists show it."""
-        by_groups = (tag for rule in self._rules.by_groups for tag in self._tags_of(rule).list_all(readings))
+        groups = self._rules.group_all(readings.timeline.aggregate.claims)
+        by_groups = (tag for rule, own in groups.items() for tag in self._tags_of(rule).list_all(readings, own))
         return [*by_groups, *map(_undated, self._derive_whole(readings.timeline.aggregate))]
 
     def move(
@@ -152,19 +151,17 @@ def _count_days(
 ) -> None:
     """Count the claims at some paths by the day of the observation, and by the days on which the state changes."""
     latest, earlier = timeline.aggregate.claims, timeline.earlier
-    intervals: defaultdict[tuple[bool, datetime | None, datetime], int] = defaultdict(int)
+    last: Claim | None = None
+    days = (FIRST_DAY, FIRST_DAY, FIRST_DAY)
     for path in paths:
-        is_path_dated = is_dated(path)
-        for claim in latest.get(path, ()):
-            intervals[is_path_dated, claim.after, claim.before] += step
-        for claim in earlier.get(path, ()):
-            intervals[is_path_dated, claim.after, claim.before] += step
-    for (is_path_dated, after, before), number in intervals.items():  # those of one event are the same
-        days = turning_days_of(after, before)
-        observed[days[1]] = observed.get(days[1], 0) + number
-        for day in days if is_path_dated else ():
-            if day != FIRST_DAY:
-                turning[day] = turning.get(day, 0) + number
+        for claim in (*latest.get(path, ()), *earlier.get(path, ())):
+            if last is None or claim.before is not last.before or claim.after is not last.after:
+                days = turning_days_of(claim.after, claim.before)  # those of one event are the same
+            last = claim
+            observed[days[1]] = observed.get(days[1], 0) + step
+            for day in days if is_dated(path) else ():
+                if day != FIRST_DAY:
+                    turning[day] = turning.get(day, 0) + step
 
 
 def _add(counts: dict[int, int], added: Mapping[int, int]) -> tuple[list[int], list[int]]:
