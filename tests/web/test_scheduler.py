@@ -40,7 +40,8 @@ class Operations:
 
     def __init__(self, limits: SchedulerLimits = SchedulerLimits(), step: float = 0.0) -> None:  # noqa: B008 - frozen
         self.clock = Clock(step)
-        self.scheduler = Scheduler(limits, self.clock)
+        self.beside_expensive: list[bool] = []
+        self.scheduler = Scheduler(limits, self.clock, self.beside_expensive.append)
         self.ran: list[str] = []
         self.gate = threading.Event()
 
@@ -211,6 +212,18 @@ async def test_only_so_many_expensive_operations_have_begun_at_a_time() -> None:
     await within_patience(*(operations.start(client, work) for client in clients))
     assert max(counts) <= 2
     await wait_until(lambda: not operations.scheduler._begun_count)
+
+
+async def test_it_is_told_when_the_first_expensive_operation_begins_and_the_last_has_ended() -> None:
+    operations = Operations(step=0.001)
+    await operations.start(A)
+    assert operations.beside_expensive == []
+    running = [operations.start(each, loop_until(operations.gate), cost=EXPENSIVE) for each in (A, B)]
+    await wait_until(lambda: operations.ran.count("a") == 2 and "b" in operations.ran)
+    assert operations.beside_expensive == [True]
+    operations.gate.set()
+    await within_patience(*running)
+    assert operations.beside_expensive == [True, False]
 
 
 async def test_one_that_waits_for_something_else_has_no_turn_meanwhile() -> None:

@@ -77,8 +77,15 @@ class Scheduler:
     `run` and what ends with `at_once` are called on an event loop, the other methods by the threads of tasks.
     """
 
-    def __init__(self, limits: SchedulerLimits = DEFAULT_LIMITS, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: SchedulerLimits = DEFAULT_LIMITS,
+        clock: Callable[[], float] = time.monotonic,
+        on_expensive: Callable[[bool], None] | None = None,
+    ) -> None:
+        """Run tasks within limits; `on_expensive` is told once expensive ones begin, and once all have ended."""
         self.limits = limits
+        self._on_expensive = on_expensive
         self._clock = clock
         self._lock = threading.Lock()
         self._cheap: FairQueue[Task] = FairQueue()
@@ -347,7 +354,12 @@ class Scheduler:
     def _begin_expensive(self, task: Task) -> None:
         if not task.is_begun:
             task.is_begun = True
-            self._begun_count += 1
+            self._count_begun(1)
+
+    def _count_begun(self, by: int) -> None:
+        self._begun_count += by
+        if self._on_expensive is not None and self._begun_count in (0, by):
+            self._on_expensive(self._begun_count > 0)
 
     # Worker threads
 
@@ -382,7 +394,8 @@ class Scheduler:
             self._leave_turn(task, self._clock(), Phase.DONE)
             self._live.discard(task)
             self._count_thread(task.client, -1)
-            self._begun_count -= task.is_begun
+            if task.is_begun:
+                self._count_begun(-1)
             following = self._dispatch(inbox)
             if following is None:
                 self._idle.append(inbox)
