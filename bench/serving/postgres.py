@@ -21,7 +21,7 @@ from ogpgraph.storage.log_identity import LOG_FORMAT
 from tests.support.postgres import Server
 
 SETTINGS = (
-    "-c fsync=on -c shared_buffers=512MB -c effective_cache_size=2GB -c work_mem=16MB -c jit=off "
+    "-c fsync=on -c autovacuum=on -c shared_buffers=512MB -c effective_cache_size=2GB -c work_mem=16MB -c jit=off "
     "-c max_wal_size=2GB -c random_page_cost=1.1"
 )
 """Commits are synced, as SQLite's are; compilation would only slow down queries that take milliseconds."""

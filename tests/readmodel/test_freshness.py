@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.event import Facts
-from ogpgraph.readmodel.freshness import HeadReader, SharedRead
+from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.projection import ProjectionProgress, query_progress
+from ogpgraph.storage.shared_read import SharedRead
 from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, SystemFactory
 from tests.readmodel.sample_log import record_commitments
@@ -102,7 +103,7 @@ def test_a_failed_read_fails_those_that_share_it_and_no_later_one() -> None:
     assert shared.get() == 7
 
 
-@ONLY_SQLITE
+@BOTH_ENGINES
 def test_nothing_is_read_while_nothing_was_committed(make_system: SystemFactory) -> None:
     system, other = make_system(), make_system()
     record_commitments(system, 3)
@@ -135,7 +136,7 @@ def count_reads(system: System, monkeypatch: pytest.MonkeyPatch) -> list[None]:
     return reads
 
 
-@ONLY_SQLITE
+@BOTH_ENGINES
 def test_what_this_process_has_recorded_is_not_read_to_be_known(
     make_system: SystemFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +155,7 @@ def test_what_this_process_has_recorded_is_not_read_to_be_known(
     assert len(reads) > 0
 
 
-@ONLY_SQLITE
+@BOTH_ENGINES
 def test_an_epoch_lasts_while_nothing_but_events_of_this_process_is_committed(make_system: SystemFactory) -> None:
     system, other = make_system(), make_system()
     record_commitments(system, 3)
@@ -172,11 +173,6 @@ def test_an_epoch_lasts_while_nothing_but_events_of_this_process_is_committed(ma
         change()
         epochs.append(system.heads.find_epoch())
     assert len(set(epochs)) == len(epochs)
-
-
-@BOTH_ENGINES
-def test_an_epoch_is_known_only_where_the_engine_tells_what_is_committed(system: System) -> None:
-    assert (system.heads.find_epoch() is None) == (system.database.read_version() is None)
 
 
 def change_something(system: System, change: str, number: int) -> None:

@@ -1,7 +1,8 @@
 """A program that counts the source files of ogpgraph that a request enters; prints them as JSON, by request.
 
 Run as a process of its own, because the profiling hook has to be set before any thread starts. A file is entered when a
-Python frame of it starts in any thread between the request's first byte and the last byte of its response.
+Python frame of it starts between the request's first byte and the last byte of its response, in any thread; for an
+import in that alone which runs it.
 """
 
 from __future__ import annotations
@@ -42,15 +43,18 @@ class FileTracer:
     def __init__(self) -> None:
         self.is_on = False
         self.files: set[str] = set()
+        self._thread: int | None = None
         threading.setprofile(self._on_event)
 
     def _on_event(self, frame: FrameType, event: str, _argument: object) -> None:
+        if self._thread not in (None, threading.get_ident()):
+            return
         if self.is_on and event == "call" and frame.f_code.co_filename.startswith(SOURCE):
             self.files.add(frame.f_code.co_filename.removeprefix(SOURCE))
 
-    def start(self) -> None:
-        """Forget what was collected, and collect."""
-        self.files, self.is_on = set(), True
+    def start(self, thread: int | None = None) -> None:
+        """Forget what was collected, and collect; in one thread, if it is given."""
+        self.files, self._thread, self.is_on = set(), thread, True
 
     def stop(self) -> list[str]:
         """Return the files that were entered since the start."""
@@ -90,7 +94,7 @@ def trace_import(tracer: FileTracer, url: str) -> list[str]:
     context = CommandContext(actor="tester", role="publisher", time=datetime.now(UTC))
     with open_system(url) as system:
         for page in PAGES[:2]:
-            tracer.start()
+            tracer.start(threading.get_ident())  # the server has nothing to do with it
             report = import_page(system, page.name, page.read_bytes(), context, limit_bytes=1_000_000)
             if report.problem:
                 raise SystemExit(report.problem)

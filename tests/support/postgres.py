@@ -15,8 +15,12 @@ from pathlib import Path
 import psycopg
 
 VARIABLE = "OGPGRAPH_TEST_POSTGRES"
-# The tests kill processes, never the machine: what was written to the file system is there without fsync, too.
-SETTINGS = "-c listen_addresses='' -c fsync=off -c max_connections=200 -c shared_buffers=64MB -c log_min_messages=fatal"
+# The tests kill processes, never the machine: what was written to the file system is there without fsync, too. A vacuum
+# would commit something in the middle of a test that counts what is read after commits.
+SETTINGS = (
+    "-c listen_addresses='' -c fsync=off -c autovacuum=off -c max_connections=200 -c shared_buffers=64MB "
+    "-c log_min_messages=fatal"
+)
 
 
 def find_binaries() -> Path:

@@ -105,6 +105,7 @@ def test_a_body_that_comes_in_pieces_is_waited_for(system: System) -> None:
             assert connection.receive() == expected
 
 
+@BOTH_ENGINES
 def test_a_write_of_another_process_is_in_the_next_response(make_system: SystemFactory) -> None:
     system, writer = make_system(), make_system()
     record_example(system)

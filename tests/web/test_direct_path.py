@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from ipaddress import ip_network
-from itertools import count
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -35,7 +34,6 @@ from ogpgraph.web.direct_path import BODY_SECONDS
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.header_sets import MAX_HEADER_SETS, HeaderSet, HeaderSets
 from ogpgraph.web.loop_shares import SHARE_SECONDS, LoopShares
-from ogpgraph.web.shared_confirmation import IterationMemo, SharedConfirmation
 from tests.auth.client import issue_token
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
@@ -454,41 +452,6 @@ def test_the_headers_of_so_many_clients_are_remembered_and_the_others_forgotten(
         sets.put(number, known)
     assert sets.get(0) is None
     assert sets.get(MAX_HEADER_SETS - 1) is known
-
-
-async def test_who_asks_for_a_confirmation_gets_one_that_began_afterwards() -> None:
-    began: list[int] = []
-    gates = [threading.Event() for _ in range(3)]
-
-    def read() -> int:
-        began.append(len(began))
-        gates[began[-1]].wait(60)
-        return began[-1]
-
-    shared = SharedConfirmation(read)
-    first = asyncio.create_task(shared.get())
-    while not began:  # noqa: ASYNC110 - by another thread
-        await asyncio.sleep(0)
-    others = [asyncio.create_task(shared.get()) for _ in range(5)]
-    await asyncio.sleep(0)
-    for gate in gates:
-        gate.set()
-    assert await first == 0
-    assert await asyncio.gather(*others) == [1] * 5
-    assert began == [0, 1]
-
-
-async def test_what_is_read_once_for_an_iteration_of_the_event_loop_is_read_again_in_the_next() -> None:
-    numbers = count(1)
-    memo = IterationMemo(lambda: next(numbers))
-
-    async def ask() -> int:
-        return memo.get()
-
-    assert list(await asyncio.gather(ask(), ask(), ask())) == [1, 1, 1]
-    await asyncio.sleep(0)
-    assert list(await asyncio.gather(ask(), ask())) == [2, 2]
-    assert [memo.get(), memo.get()] == [3, 4], "the same task may have seen a write in between"
 
 
 def test_what_may_not_wait_is_ended_where_it_would() -> None:

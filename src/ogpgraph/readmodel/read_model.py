@@ -15,7 +15,7 @@ from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.model import Model, ModelState, Offer
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
 from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
-from ogpgraph.storage.database import Database, StorageUnavailable, Transaction
+from ogpgraph.storage.database import Database, StorageUnavailable, Transaction, VersionChannel
 from ogpgraph.storage.lazy_transaction import LazyTransaction, RefusedTransaction
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.storage.texts import TextReader
@@ -130,12 +130,22 @@ class ReadModel:
 
     def recall(self) -> MemoryView | None:
         """Return a view as of now, if that is known without reading from the database; raises StorageError."""
-        progress = self._heads.recall()
+        return self._find_view(self._heads.recall())
+
+    def recall_at(self, version: object) -> MemoryView | None:
+        """Return a view as of a version of the database, if that is known without reading anything else from it."""
+        return self._find_view(self._heads.recall_at(version))
+
+    def _find_view(self, progress: ProjectionProgress | None) -> MemoryView | None:
         if progress is None or progress.is_behind:
             return None
         self._shared.texts.follow_redaction(progress.redaction_version)
         state = self._model.find(progress.position)
         return MemoryView(progress, state) if state is not None and state.is_at(progress) else None
+
+    def open_version_channel(self) -> VersionChannel | None:
+        """Return a channel to ask the database for its version by; None if nobody has to be asked."""
+        return self._database.open_version_channel()
 
     def confirm(self) -> ProjectionProgress:
         """Return how far the read model is, as of a moment after the call; raises StorageError."""

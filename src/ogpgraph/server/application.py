@@ -80,6 +80,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             lifespan.start()
             stack.callback(lifespan.stop)
+            stack.callback(served.memory.close)
             await live.start()
             stack.push_async_callback(live.stop)
             if owns_process:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from ogpgraph.storage.error_codes import StorageErrorCode
 
@@ -107,27 +107,49 @@ class TablesMissing(DatabaseError):
         super().__init__("the database has no tables yet: run `ogpgraph migrate`")
 
 
-class Commit(NamedTuple):
-    """What an engine that tells knows of a writing transaction, so that nobody has to read what was written by it.
+class Commit(Protocol):
+    """A writing transaction of this process, so that nobody has to read what was written by it."""
 
-    `number` counts the writing transactions of the process. `others` differs from that of an earlier one if anybody
-    else has committed in between. `version` is what `Database.read_version` returns from the commit on, until anything
-    else is committed; None before.
-    """
+    def follows(self, before: Any) -> bool:
+        """Return whether it is certain that nothing at all was committed between a former one and it."""
 
-    number: int
-    others: object
-    version: object
 
-    def follows(self, before: Commit | None) -> bool:
-        """Return whether nothing at all was committed in between."""
-        return before is not None and (self.number, self.others) == (before.number + 1, before.others)
+class KnownCommits(Protocol):
+    """The commits that its owner knows of: all up to a version, and some later ones. One thread at a time uses it."""
+
+    def begin(self, version: Any) -> None:
+        """Know of all commits up to a version that was read, and of no later one."""
+
+    def add(self, commit: Any) -> bool:
+        """Know of a commit of this process, too; returns False if it is of no use, as those before are not known."""
+
+    def covers(self, version: Any) -> bool:
+        """Return whether nothing else was committed up to a version."""
+
+
+class VersionChannel(Protocol):
+    """Asks for the version of a database without waiting for the answer, which comes with a later event of a file."""
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file, which becomes readable with an answer."""
+
+    def send(self) -> None:
+        """Ask for the version; raises ConnectionLost."""
+
+    def receive(self) -> object | None:
+        """Return what `Database.read_version` does, as of a moment after `send`; None while it is not here.
+
+        Raises ConnectionLost.
+        """
+
+    def close(self) -> None:
+        """Close the file."""
 
 
 class Transaction(ABC):
     """A transaction in which statements run; `statements` counts them.
 
-    Of a writing transaction `commit` is set, if the engine tells; its version once it is committed.
+    Of a writing transaction `commit` is set once it is committed, or before, if the engine tells.
 
     Only a statement that returns rows is waited for, with all before it: the error of any other statement may be
     raised by a later one, or by the commit.
@@ -184,7 +206,12 @@ class Transaction(ABC):
 
 
 class Database(ABC):
-    """A database on which transactions are opened, each from one thread at a time."""
+    """A database on which transactions are opened, each from one thread at a time.
+
+    Where `read_version` `waits_for_version`, a server has to answer.
+    """
+
+    waits_for_version: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -230,10 +257,21 @@ class Database(ABC):
         with self.read() as transaction:
             return transaction.fetch_all(sql, **parameters)
 
-    def read_version(self) -> object | None:
-        """Return what differs from call to call once anything was committed in between; None if that is not known.
+    @abstractmethod
+    def read_version(self) -> object:
+        """Return what tells by `KnownCommits` whether anything was committed since a former call.
 
-        It takes no transaction. Raises StorageError as a read does.
+        It reads no table and takes no transaction. Raises StorageError as a read does.
+        """
+
+    @abstractmethod
+    def track_commits(self) -> KnownCommits:
+        """Return what keeps account of the commits that somebody knows of."""
+
+    def open_version_channel(self) -> VersionChannel | None:
+        """Return a channel, opened now, which the caller closes; None if `read_version` waits for nobody.
+
+        Raises StorageError.
         """
         return None
 

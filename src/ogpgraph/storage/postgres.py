@@ -37,6 +37,15 @@ from ogpgraph.storage.database import (
     UniqueViolation,
     split_statements,
 )
+from ogpgraph.storage.postgres_version import (
+    SELECT_TRANSACTION,
+    Era,
+    KnownTransactions,
+    PostgresVersion,
+    PostgresVersionChannel,
+    TransactionCommit,
+)
+from ogpgraph.storage.shared_read import SharedRead
 from ogpgraph.storage.waiting import waiting
 
 POOL_SIZE = 10
@@ -64,6 +73,7 @@ _ERRORS: dict[type[psycopg.Error], type[DatabaseError]] = {
     psycopg.errors.IndexCorrupted: StorageDamaged,
 }
 """The errors of the server and what each means; the first that fits, as one may be another's subclass."""
+_ROLLED_BACK = "the transaction was rolled back: a statement before had failed"
 _PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
 _CONCATENATION = re.compile(r"group_concat\(([^)]*)\)")
 # Before the first query fixes the view, so that a rebuild that swaps the tables is waited for and never seen in half.
@@ -77,7 +87,9 @@ _WRITE_ASYNC = "begin; set local synchronous_commit = off"
 # Without the lock, a later position could be committed before an earlier one, which a reader would then miss for ever.
 _APPEND = f"begin; set local lock_timeout = '30s'; lock table event in exclusive mode; notify {CHANNEL}"
 # A peer that vanished without closing the connection is noticed within seconds; the kernel's default is two hours.
-_KEEPALIVE: dict[str, Any] = {
+_CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    "connect_timeout": CONNECT_TIMEOUT_SECONDS,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
@@ -108,14 +120,23 @@ class PostgresTransaction(Transaction):
             self._pipeline.enter_context(self._connection.pipeline())
             try:
                 yield
-                done = self._connection.execute("commit")
+                number, done = self._execute_commit()
             except BaseException:
                 with suppress(psycopg.Error):  # the statements after the failure report only that they were skipped
                     self._pipeline.close()
                 raise
             self._pipeline.close()
         if done.statusmessage != "COMMIT":  # after a failed statement, the server answers a commit with ROLLBACK
-            raise DatabaseError("the transaction was rolled back: a statement before had failed")
+            raise DatabaseError(_ROLLED_BACK)
+        if written := number.fetchone():
+            self.commit = TransactionCommit.of(written)
+
+    def _execute_commit(self) -> tuple[psycopg.Cursor[Row], psycopg.Cursor[Row]]:
+        """Ask for the number of the transaction and commit; returns the outcomes."""
+        try:
+            return self._connection.execute(SELECT_TRANSACTION), self._connection.execute(b"commit")
+        except psycopg.errors.InFailedSqlTransaction as error:  # which is known at once outside a pipeline
+            raise DatabaseError(_ROLLED_BACK) from error
 
     def roll_back(self) -> None:
         """Roll back what was not committed, and make the connection reusable."""
@@ -229,19 +250,19 @@ class AutocommitTransaction(PostgresTransaction):
 class PostgresDatabase(Database):
     """A PostgreSQL database."""
 
+    waits_for_version = True
+
     def __init__(self, url: str) -> None:
         self._url = url
-        self._is_open = False
+        self._is_open = self._is_closed = False
         self._open_lock = threading.Lock()
+        self._era = Era()
+        self._channels = list[PostgresVersionChannel]()
+        self._version_channel: PostgresVersionChannel | None = None
+        self._versions = SharedRead(self._read_version)
         self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
             url,
-            kwargs={
-                "row_factory": dict_row,
-                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-                "application_name": "ogpgraph",
-                "autocommit": True,
-                **_KEEPALIVE,
-            },
+            kwargs={"row_factory": dict_row, "application_name": "ogpgraph", **_CONNECTION},
             min_size=1,
             max_size=POOL_SIZE,
             timeout=POOL_TIMEOUT_SECONDS,
@@ -284,6 +305,29 @@ class PostgresDatabase(Database):
         with self._connection() as connection:
             return PostgresTransaction(connection).fetch_all(sql, **parameters)
 
+    def read_version(self) -> PostgresVersion:
+        return self._versions.get()
+
+    def track_commits(self) -> KnownTransactions:
+        return KnownTransactions()
+
+    def open_version_channel(self) -> PostgresVersionChannel:
+        with self._open_lock:
+            if self._is_closed:
+                raise DatabaseError(f"{self.name} is closed")
+            channel = PostgresVersionChannel(self._connect, self._era)
+            self._channels = [each for each in self._channels if not each.is_closed] + [channel]
+        return channel
+
+    def _read_version(self) -> PostgresVersion:
+        """Return the version by a channel that is kept open; one thread at a time calls it."""
+        if self._version_channel is not None:
+            with suppress(ConnectionLost):  # which nobody has noticed before
+                return self._version_channel.read()
+            self._version_channel.close()
+        self._version_channel = self.open_version_channel()
+        return self._version_channel.read()
+
     def read_clock(self) -> datetime | None:
         found: datetime = self.query("select clock_timestamp() as now")[0]["now"]
         return found
@@ -303,13 +347,7 @@ class PostgresDatabase(Database):
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
         """Yield True when the server notifies of an append, and False after each half second without one."""
-        with psycopg.connect(
-            self._url,
-            autocommit=True,
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            application_name="ogpgraph listening",
-            **_KEEPALIVE,
-        ) as connection:
+        with self._connect("ogpgraph listening") as connection:
             connection.execute(f"listen {CHANNEL}".encode())
             yield True
             while not stop.is_set():
@@ -329,7 +367,11 @@ class PostgresDatabase(Database):
             transaction.execute(translate_ddl(statement))
 
     def close(self) -> None:
+        self._is_closed = True
         self._pool.close()
+        with self._open_lock:
+            for channel in self._channels:
+                channel.close()
 
     @contextmanager
     def _begin(self, begin: str) -> Iterator[PostgresTransaction]:
@@ -364,6 +406,10 @@ class PostgresDatabase(Database):
         except PoolTimeout as error:
             message = f"no connection to the database within {POOL_TIMEOUT_SECONDS} seconds"
             raise (LockTimeout if self._answers() else StorageUnavailable)(message) from error
+
+    def _connect(self, application_name: str) -> psycopg.Connection[Any]:
+        """Return a connection of its own; raises psycopg.Error."""
+        return psycopg.connect(self._url, application_name=application_name, **_CONNECTION)
 
     def _answers(self) -> bool:
         """Return whether the server takes a connection: if so, all of the pool's are in use."""

@@ -23,7 +23,6 @@ from pathlib import Path
 import structlog
 
 from ogpgraph.storage.database import (
-    Commit,
     Database,
     DatabaseError,
     LockTimeout,
@@ -33,6 +32,7 @@ from ogpgraph.storage.database import (
     split_statements,
 )
 from ogpgraph.storage.database_file import DatabaseFile, restrict_files
+from ogpgraph.storage.sqlite_commits import KnownVersion, SQLiteCommit
 from ogpgraph.storage.sqlite_connection import (
     INCREMENTAL,
     LOCK_TIMEOUT_SECONDS,
@@ -167,7 +167,7 @@ class SQLiteDatabase(Database):
                 # It changes with the commits of all connections but this one: versions of another do not compare.
                 self._writes += 1
                 others = self._writers, read_pragma(writer, "data_version")
-                begun = transaction.commit = Commit(self._writes, others, None)
+                begun = transaction.commit = SQLiteCommit(self._writes, others, None)
                 yield transaction
                 if durable:
                     syncing.enter_context(waiting())
@@ -197,8 +197,11 @@ class SQLiteDatabase(Database):
             if writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()["busy"]:
                 raise LockTimeout(f"a reader has kept {self.path}-wal in use for {LOCK_TIMEOUT_SECONDS} seconds")
 
-    def read_version(self) -> object | None:
+    def read_version(self) -> object:
         return self._changes.read_version()
+
+    def track_commits(self) -> KnownVersion:
+        return KnownVersion()
 
     def watch_changes(self, stop: threading.Event) -> Iterator[bool]:
         self._file.require_unchanged()

@@ -19,7 +19,7 @@ from ogpgraph.host import Host
 from ogpgraph.system import generate_id
 from ogpgraph.web.arrivals import Arrivals
 from ogpgraph.web.console import Console, Example, respond_with_index
-from ogpgraph.web.direct_path import DirectPath
+from ogpgraph.web.direct_path import DirectPath, ExaminedArrival
 from ogpgraph.web.endpoint import GraphQLEndpoint
 from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
 from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
@@ -73,7 +73,7 @@ class Application(Starlette):
     """
 
     direct_path: DirectPath | None = None
-    arrivals: Arrivals | None = None
+    arrivals: Arrivals[ExaminedArrival] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.direct_path is None or scope["type"] != "http":
@@ -167,7 +167,7 @@ def build_app(
             options.new_request_id,
             access_log=options.access_log,
         )
-        app.arrivals = Arrivals(memory, app.direct_path.answer_at_once)
+        app.arrivals = Arrivals(memory, app.direct_path)
     return app
 
 

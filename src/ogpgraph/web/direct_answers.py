@@ -82,6 +82,10 @@ class DirectAnswers:
         self._memory = memory
         self._shares = LoopShares()
 
+    def is_known(self, query: DirectQuery) -> bool:
+        """Return whether a query was asked for before."""
+        return self._operations.is_known((query.method, query.encoded))
+
     def find_at_once(self, query: DirectQuery, view: MemoryView) -> DirectAnswer | None:
         """Return the response to a query if it was given before, and is right in a view that was just confirmed."""
         if self._shares.is_used_up(query.client.network):
@@ -95,8 +99,11 @@ class DirectAnswers:
         finally:
             self._charge(query.client, used)
 
-    async def find(self, query: DirectQuery) -> DirectAnswer | None:
-        """Return the response to a query; None if the application has to answer it."""
+    async def find(self, query: DirectQuery, view: MemoryView | None = None) -> DirectAnswer | None:
+        """Return the response to a query, as of a view if one was confirmed after it arrived.
+
+        None if the application has to answer it.
+        """
         if self._shares.is_used_up(query.client.network):
             await self._shares.wait(query.client.network)
         used = _UsedTime()
@@ -104,7 +111,7 @@ class DirectAnswers:
             known = self._operations.recall((query.method, query.encoded), PARSERS[query.method])
             if known is None:
                 return None
-            view = self._memory.recall()
+            view = view or self._memory.recall()
             if view is None:
                 view = await used.pause(self._memory.confirm())
             return self._repeat(query, known, view) or await self._read(query, known, view, used)

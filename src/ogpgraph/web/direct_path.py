@@ -15,7 +15,7 @@ import asyncio
 import time
 from collections.abc import Callable, Hashable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.read_model import MemoryView
+from ogpgraph.web.arrivals import CONFIRMED
 from ogpgraph.web.direct_answers import ANY_POSITION, DirectAnswer, DirectAnswers, DirectQuery
 from ogpgraph.web.direct_sending import DirectRequest, DirectSender, hold, pass_with
 from ogpgraph.web.endpoint import PARSERS, Passing, negotiate
@@ -35,11 +36,19 @@ from ogpgraph.web.middleware import accept_request_id, caller_of, parse_at_least
 from ogpgraph.web.operation_service import OperationService, client_of
 from ogpgraph.web.request import EVENT_STREAM, require_json
 from ogpgraph.web.signed_answers import SignedAnswers
-from ogpgraph.web.whole_response import Arrival
+from ogpgraph.web.whole_response import Arrival, WholeResponses
 
 MAX_BODY_BYTES: Final = 16_384
 BODY_SECONDS: Final = 0.05
 """How long a body is awaited here: nearly all come with their headers."""
+
+
+class ExaminedArrival(NamedTuple):
+    """A request that can be answered as soon as the head is confirmed."""
+
+    asked: DirectRequest
+    query: DirectQuery
+    connection: WholeResponses
 
 
 class DirectPath:
@@ -90,20 +99,27 @@ class DirectPath:
         if answer is None or not await self._sender.send(asked, answer, receive, send):
             await self._app(scope, receive if message is None else _replay(message, receive), send)
 
-    def answer_at_once(self, arrival: Arrival, view: MemoryView) -> bool:
-        """Answer a request whose response was given before and has a template; returns whether it did."""
+    # At once
+
+    def examine(self, arrival: Arrival) -> ExaminedArrival | None:
+        """Return a request of which all is known but the head; None if it cannot be answered at once."""
         scope, body = arrival.scope, arrival.body
         if not self._is_possible(scope) or len(body) > MAX_BODY_BYTES:
-            return False
+            return None
         examined = self._header_sets.examine(scope)
         if examined is None or (header_set := examined.header_set) is None or header_set.caller is not None:
-            return False
+            return None
         encoded = _choose_parameters(scope, body)
         if encoded is None or not AT_LEAST.isdisjoint(examined.own):
-            return False
+            return None
         asked = self._ask(scope, header_set, examined.own)
-        answer = self._answers.find_at_once(_build_query(asked, encoded, ANY_POSITION), view)
-        return answer is not None and self._sender.write_at_once(asked, answer, arrival.connection)
+        query = _build_query(asked, encoded, ANY_POSITION)
+        return ExaminedArrival(asked, query, arrival.connection) if self._answers.is_known(query) else None
+
+    def answer_at_once(self, examined: ExaminedArrival, view: MemoryView) -> bool:
+        """Answer a request whose response was given before and has a template; returns whether it did."""
+        answer = self._answers.find_at_once(examined.query, view)
+        return answer is not None and self._sender.write_at_once(examined.asked, answer, examined.connection)
 
     def _is_possible(self, scope: Scope) -> bool:
         return scope["path"] == self._path and scope["method"] in PARSERS and not scope.get("root_path")
@@ -164,7 +180,8 @@ class DirectPath:
             at_least = _at_least(asked)
         except RequestRejected:
             return None
-        return await self._answers.find(_build_query(asked, encoded, at_least))
+        confirmed = asked.scope.get("state", {}).get(CONFIRMED)
+        return await self._answers.find(_build_query(asked, encoded, at_least), confirmed)
 
     async def _answer_signed(
         self, asked: DirectRequest, caller: Caller, encoded: bytes, receive: Receive, send: Send

@@ -61,6 +61,9 @@ class KnownOperations:
     def __len__(self) -> int:
         return len(self._documents)
 
+    def __contains__(self, key: RequestKey) -> bool:
+        return key in self._documents
+
     def get(self, key: RequestKey) -> KnownOperation | None:
         """Return what is known of a request."""
         reference = self._documents.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from ogpgraph.graphql.context import Context
@@ -21,7 +22,7 @@ class MemoryReader:
         self._find_model = find_model
         self._schema_version = schema_version
         self._recalled = IterationMemo(self.read)
-        self._confirmation = SharedConfirmation(lambda: find_model().refresh())
+        self._confirmation = SharedConfirmation(find_model)
 
     def recall(self) -> MemoryView | None:
         """Return what is in memory as of a moment after the request arrived; None if that has to be read.
@@ -34,9 +35,17 @@ class MemoryReader:
         """Return what is in memory as of a moment after the call; None if that has to be read. Raises StorageError."""
         return self._find_model().recall()
 
+    def request(self) -> asyncio.Future[MemoryView]:
+        """Return the future of what is in memory as of a moment after the call; nobody may cancel it."""
+        return self._confirmation.request()
+
     async def confirm(self) -> MemoryView:
         """Return what is in memory as of a moment after the call; raises StorageError."""
         return await self._confirmation.get()
+
+    def close(self) -> None:
+        """Close what the head is confirmed by, before the system is closed; called on the event loop."""
+        self._confirmation.close()
 
     def open(self, view: MemoryView, at_least: Bookmark) -> Context:
         """Return a context at what was just confirmed; there is nothing to close.

@@ -264,6 +264,10 @@ class OperationService:
 
     # Queries that are executed at once, on the event loop
 
+    def is_known(self, key: RequestKey) -> bool:
+        """Return whether the query that a request asks for was prepared before, and may still be known."""
+        return key in self._known
+
     def recall(self, key: RequestKey, parse: Callable[[bytes], RequestParameters]) -> KnownOperation | None:
         """Return the query that a request asks for, prepared; None if its document is not known, or it is no query.
 

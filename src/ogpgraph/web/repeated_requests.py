@@ -59,4 +59,5 @@ class RepeatedRequests:
         if self._bytes > self._max_bytes:
             self._requests.clear()
             self._bytes = _BYTES_PER_REQUEST + _COPIES * len(received.data)
-        self._requests[received] = RepeatedRequest({**scope, "state": {}, "extensions": {}}, body)
+        shared = {key: value for key, value in scope.items() if key not in ("state", "extensions")}
+        self._requests[received] = RepeatedRequest(shared, body)
