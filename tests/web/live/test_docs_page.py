@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -18,7 +16,7 @@ from ogpgraph.server.process import MAX_WEBSOCKET_MESSAGE_BYTES
 from ogpgraph.settings import Settings
 from ogpgraph.system import migrate
 from ogpgraph.web.live import credential_recheck, hub, sse, subscribers, websocket, websocket_operation
-from tests.support.tools import find_node
+from tests.support.tools import find_node, find_tool
 from tests.web.live.clients import (
     open_acknowledged_socket,
     position_of,
@@ -71,11 +69,11 @@ def test_the_feed_has_the_events_and_members_shown(address: str) -> None:
     assert json.loads(entry["data"])["data"]["entries"]["position"] == position_of(entry)
 
 
-@pytest.mark.skipif(find_spec("gql") is None, reason="gql is not installed")
+@pytest.mark.tools
 def test_the_python_client_receives_every_entry(address: str) -> None:
     (code,) = examples("python")
-    command = [sys.executable, "-u", "-W", "ignore", "-c", code.replace(f"ws://{DEFAULT_ADDRESS}", as_ws(address))]
-    lines = read_lines(command, 20)
+    code = code.replace(f"ws://{DEFAULT_ADDRESS}", as_ws(address))
+    lines = read_lines([find_tool("python"), "-u", "-c", code], 20)
     assert [int(re.findall(r"'position': (\d+)", line)[0]) for line in lines] == list(range(1, 21))
 
 
