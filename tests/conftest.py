@@ -6,8 +6,9 @@ import gc
 import logging
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -101,9 +102,12 @@ class TickingClock:
 
 
 class DatabaseFactory(Protocol):
-    """Gives the URL of a database, the same for the same name; it is empty when first asked for."""
+    """Gives the URL of a database, the same for the same name.
 
-    def __call__(self, name: str = "log") -> str: ...
+    It is empty when first asked for, or already has the tables of a log, but no identity of one.
+    """
+
+    def __call__(self, name: str = "log", *, with_tables: bool = False) -> str: ...
 
 
 class SystemFactory(Protocol):
@@ -162,19 +166,69 @@ def new_database(engine: str, tmp_path: Path, request: pytest.FixtureRequest) ->
 def create_databases(engine: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
     """Give databases of an engine, which exist as long as the context; those of SQLite are in the folder."""
     if engine == "sqlite":
-        yield lambda name="log": f"sqlite:///{folder / name}.db"
+        yield DatabaseFiles(folder, request)
         return
-    server: str = request.getfixturevalue("postgres_server")
-    made: dict[str, str] = {}
+    databases = ServerDatabases(request)
+    yield databases
+    databases.drop()
 
-    def create(name: str = "log") -> str:
-        if name not in made:
-            made[name] = execute_statement(server, "create database {}")
-        return made[name]
 
-    yield create
-    for url in made.values():
-        execute_statement(server, "drop database {} with (force)", url)
+class DatabaseFiles:
+    """Databases of SQLite in a folder."""
+
+    def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
+        self._folder = folder
+        self._request = request
+
+    def __call__(self, name: str = "log", *, with_tables: bool = False) -> str:
+        path = self._folder / f"{name}.db"
+        if with_tables and not path.exists():
+            shutil.copy(self._request.getfixturevalue("sqlite_tables"), path)
+        return f"sqlite:///{path}"
+
+
+class ServerDatabases:
+    """Databases on the PostgreSQL server of the tests, which has them until they are dropped."""
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._request = request
+        self._server: str = request.getfixturevalue("postgres_server")
+        self._made: dict[str, str] = {}
+
+    def __call__(self, name: str = "log", *, with_tables: bool = False) -> str:
+        if name not in self._made:
+            template = self._request.getfixturevalue("postgres_tables") if with_tables else "template1"
+            self._made[name] = execute_statement(
+                self._server, f"create database {{}} template {template} strategy file_copy"
+            )
+        return self._made[name]
+
+    def drop(self) -> None:
+        for url in self._made.values():
+            execute_statement(self._server, "drop database {} with (force)", url)
+
+
+@pytest.fixture(scope="session")
+def sqlite_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the tables of a log that has no identity yet: to copy it is faster than to create them."""
+    path = tmp_path_factory.mktemp("tables") / "log.db"
+    migrate(f"sqlite:///{path}")
+    _forget_identity(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_tables(postgres_server: str) -> str:
+    """The name of a database on the server as `sqlite_tables` is one."""
+    url = execute_statement(postgres_server, "create database {}")
+    migrate(url)
+    _forget_identity(url)
+    return _database_name(url)
+
+
+def _forget_identity(url: str) -> None:
+    with closing(open_database(url)) as database, database.write() as transaction:
+        transaction.execute("delete from log")
 
 
 _databases = count(1)
@@ -182,17 +236,22 @@ _databases = count(1)
 
 def execute_statement(server: str, statement: str, url: str | None = None) -> str:
     """Run a statement on one of the test's databases, by default on a new one; returns its URL."""
-    name = re.sub(r"^\w+://[^/?]*/([^?]*).*", r"\1", url) if url else f"ogpgraph_test_{next(_databases)}"
+    name = _database_name(url) if url else f"ogpgraph_test_{next(_databases)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     return re.sub(r"^(\w+://[^/?]*)/[^?]*", rf"\1/{name}", server)
 
 
+def _database_name(url: str) -> str:
+    return re.sub(r"^\w+://[^/?]*/([^?]*).*", r"\1", url)
+
+
 @pytest.fixture
 def url(new_database: DatabaseFactory) -> str:
     """The URL of a migrated database."""
-    migrate(new_database())
-    return new_database()
+    url = new_database(with_tables=True)
+    migrate(url)
+    return url
 
 
 @pytest.fixture
@@ -211,7 +270,7 @@ def make_system(
     with ExitStack() as opened:
 
         def make(name: str = "log", *, clock: Clock | None = None) -> System:
-            url = new_database(name)
+            url = new_database(name, with_tables=True)
             migrate(url, clock=clock or usual, new_id=new_id)
             return opened.enter_context(open_system(url, clock=clock or usual, new_id=new_id))
 

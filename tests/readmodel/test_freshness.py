@@ -22,7 +22,7 @@ from tests.readmodel.sample_log import record_commitments
 from tests.support.peers import read_title, read_title_of, run_peers
 from tests.support.writers import change_title, command_context
 
-CHECKS = [60, pytest.param(10_000, marks=pytest.mark.long)]
+CHECKS = [20, pytest.param(10_000, marks=pytest.mark.long)]
 WAIT_SECONDS = 10
 
 
