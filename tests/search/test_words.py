@@ -70,7 +70,10 @@ def test_a_form_is_the_form_of_itself(text: str) -> None:
 
 
 @given(
-    st.text(alphabet="aé開 \n.'", max_size=400) | st.text(alphabet="ab é,", max_size=900), st.sets(st.integers(0, 450))
+    st.text(alphabet="aé開 \n.'", max_size=400)
+    | st.text(alphabet="ab é,", max_size=900)
+    | st.text(alphabet="aéœक\u093f\u0301\u00ad\u200d開. \U00020000", max_size=300),
+    st.sets(st.integers(0, 450)),
 )
 def test_words_are_located_where_they_are_found_one_after_the_other(text: str, places: set[int]) -> None:
     words = [(each.start, each.end) for each in find_words(text)]

@@ -64,7 +64,7 @@ def _end_of(text: str, start: int, least: int) -> int:
     limit = max(start + SNIPPET_LENGTH, least)
     if len(text) <= limit:
         return len(text)
-    ends = (end for _, end in iter_spans(text, start))
+    ends = (start + end for _, end in iter_spans(text[start : limit + 1]))  # one more shows whether a word goes on
     *_, end = (limit, *takewhile(lambda each: each <= limit, ends))
     return end
 

@@ -24,7 +24,8 @@ _UNSPACED: Final = (
 """Thai, Lao, Burmese, Khmer, Chinese characters and Kana."""
 _RARE_UNSPACED: Final = "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 """Rare Kana and Chinese characters, apart from the others: a class of the two-byte characters alone is fast."""
-_INSIDE_WORDS: Final = "\u00ad\u200c\u200d"
+_SOFT_HYPHEN: Final = "\u00ad"
+_INSIDE_WORDS: Final = f"{_SOFT_HYPHEN}\u200c\u200d"
 """Shown as nothing, and allowed between the letters of a word: a soft hyphen, and what (dis)joins letters."""
 _ACCENTS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]")
 """What may be left out in writing: accents, and the vowel points of Hebrew and Arabic."""
@@ -36,6 +37,8 @@ _HAS_UNSPACED: Final = re.compile(f"[{_UNSPACED}{_RARE_UNSPACED}]")
 
 _SKIPPED: Final = 32
 """So many words at a time are passed over on the way to one at a place, without looking at each."""
+_NEAR: Final = 100
+"""In so many code points the next word mostly begins."""
 Span = tuple[int, int]
 """Where a word is: from one code point until before another."""
 
@@ -74,15 +77,18 @@ def locate_words(text: str, places: Iterable[int]) -> Iterator[Span]:
         yield word.span()
 
 
-def iter_spans(text: str, start: int = 0) -> Iterator[Span]:
-    """Yield where the words of a text begin and end, from one on that begins at `start`, or from the first on."""
+def iter_spans(text: str) -> Iterator[Span]:
+    """Yield where the words of a text begin and end."""
     if _is_plain(text):
-        return (word.span() for word in _patterns().plain.finditer(text, start))
-    return ((word.start, word.end) for word in find_words(text, start))
+        return (word.span() for word in _patterns().plain.finditer(text))
+    return ((word.start, word.end) for word in find_words(text))
 
 
 def find_word_start(text: str, position: int) -> int:
     """Return where the first word begins that does not begin before a position; the position if there is none."""
+    near = max(0, position - 1), position + _NEAR
+    if _is_plain(text[slice(*near)]) and (found := _patterns().beginning.search(text, position, near[1])):
+        return found.start()
     if _is_plain(text):
         found = _patterns().beginning.search(text, position)
         return found.start() if found else position
@@ -91,13 +97,15 @@ def find_word_start(text: str, position: int) -> int:
 
 def _is_plain(text: str) -> bool:
     """Return whether the words of a text are those that the pattern `plain` finds."""
-    return text.isascii() or not (_is_astral(text) or _patterns().other.search(text))
+    if text.isascii() or (_is_latin(text) and _SOFT_HYPHEN not in text):  # which is found much faster
+        return True
+    return not (_is_astral(text) or _patterns().other.search(text))
 
 
-def find_words(text: str, start: int = 0) -> Iterator[Word]:
-    """Yield the words of a text from a code point on, as `split_words` returns them, with where they are."""
+def find_words(text: str) -> Iterator[Word]:
+    """Yield the words of a text, as `split_words` returns them, with where they are."""
     patterns = _patterns()
-    for match in patterns.run.finditer(text, start):
+    for match in patterns.run.finditer(text):
         start, end = match.span()
         if match.lastgroup != "unspaced":
             yield Word(match.group(), start, end)
@@ -158,6 +166,14 @@ def _patterns() -> _Patterns:
         re.compile(f"[{re.escape(marks)}{_INSIDE_WORDS}{_UNSPACED}]"),
         re.compile(f"(?P<unspaced>(?:[{_UNSPACED}]|[{_RARE_UNSPACED}])+)|(?P<spaced>{word})"),
     )
+
+
+def _is_latin(text: str) -> bool:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_astral(text: str) -> bool:
