@@ -28,6 +28,8 @@ from ogpgraph.search.words import (
         ("İstanbul ISTANBUL", ["istanbul", "istanbul"]),
         ("bud\u00adget می\u200cخواهم", ["budget", "میخواهم"]),
         ("cafe\u0301", ["café"]),
+        ("bud\u2060get\ufe0f \ufe0f", ["budget"]),
+        ("٢٠٢٤ २०२४ ۲۰۲۴ ２０２４ x²", ["2024", "2024", "2024", "2024", "x2"]),
         ("ელექტრონული", ["ელექტრონული"]),
         ("सूचना का", ["सूचना", "का"]),
         ("開放政府 open", ["開放", "放政", "政府", "府", "open"]),

@@ -2,7 +2,8 @@
 
 A word is a run of letters, digits and their marks; apostrophes and hyphens separate words. A run of a script that is
 written without spaces between words, such as Chinese or Thai, gives each pair of neighbouring characters as a word, and
-its last character. Forms differ in letters only, not in case or width; accents are part of them.
+its last character. Forms differ in letters and digits only, not in case, width or the script of the digits; accents are
+part of them.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ _UNSPACED: Final = (
 _RARE_UNSPACED: Final = "\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 """Rare Kana and Chinese characters, apart from the others: a class of the two-byte characters alone is fast."""
 _SOFT_HYPHEN: Final = "\u00ad"
-_INSIDE_WORDS: Final = f"{_SOFT_HYPHEN}\u200c\u200d"
-"""Shown as nothing, and allowed between the letters of a word: a soft hyphen, and what (dis)joins letters."""
+_INSIDE_WORDS: Final = f"{_SOFT_HYPHEN}\u034f\u200c\u200d\u2060" + "".join(map(chr, range(0xFE00, 0xFE10)))
+"""Shown as nothing, and allowed between the letters of a word: soft hyphens, what (dis)joins letters, and variants."""
 _ACCENTS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670]")
 """What may be left out in writing: accents, and the vowel points of Hebrew and Arabic."""
 _WITHOUT_DECOMPOSITION: Final = str.maketrans(
@@ -121,12 +122,17 @@ def is_unspaced(text: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def normalize_word(word: str) -> str:
-    """Return the form of a word: without differences of case, width and ligatures, but with its accents."""
+    """Return the form of a word: without differences of case, width, ligatures and digits, but with its accents."""
     if word.isascii():
         return word.lower()[:MAX_WORD_LENGTH]
     plain = unicodedata.normalize("NFKC", word).translate(_remove_joiners())
     folded = unicodedata.normalize("NFC", plain.casefold()).replace("i\u0307", "i")  # of a Turkish capital
-    return folded[:MAX_WORD_LENGTH]
+    return "".join(map(_write_digit, folded[:MAX_WORD_LENGTH]))
+
+
+def _write_digit(character: str) -> str:
+    """Return a digit of any script as that of ASCII, and any other character as it is."""
+    return str(unicodedata.decimal(character)) if character.isdecimal() else character
 
 
 def fold_accents(form: str) -> str:
