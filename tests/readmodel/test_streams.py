@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ogpgraph.readmodel.model_change import StreamVersion
+from ogpgraph.readmodel.stream_rows import read_streams
 from ogpgraph.readmodel.streams import StreamTable
 from ogpgraph.storage.database import Row, Transaction
 from ogpgraph.system import System
@@ -71,7 +72,7 @@ def test_loaded_table_says_what_the_rows_say(system: System) -> None:
         register_commitment(system, f"FR{number:04}")
         change_title(system, f"FR{number:04}", f"Title {number}")
     with system.read_session() as session:
-        loaded = StreamTable.load(session.transaction, session.head)
+        loaded = read_streams(session.transaction, session.head)
         rows = session.transaction.fetch_all(_VERSIONS)
         _check(loaded, rows)
         for at in range(1, session.head):
@@ -80,7 +81,7 @@ def test_loaded_table_says_what_the_rows_say(system: System) -> None:
 
 def _check_advanced(transaction: Transaction, rows: list[Row], at: int) -> None:
     """Check that a table of an earlier position is, with the entries since then, that of the present."""
-    advanced = StreamTable.load(transaction, at)
+    advanced = read_streams(transaction, at)
     advanced.advance(StreamVersion(r["position"], r["id"], r["aggregate_type"], r["code"]) for r in rows[at:])
     _check(advanced, rows)
 

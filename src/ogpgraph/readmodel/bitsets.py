@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import compress
 from typing import Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 _BLOCK_BITS: Final = 13
 """Sets are united in blocks of 2 ** 13 slots, so that a set of few slots costs the same wherever they are."""
 _BLOCK_MASK: Final = (1 << _BLOCK_BITS) - 1
@@ -33,6 +36,14 @@ class Posting(NamedTuple):
             return cls(next(iter(slots)), 1)
         offset = min(slots)
         return cls(offset, to_bitset(slots, offset))
+
+    @classmethod
+    def of_array(cls, slots: NDArray[np.int32]) -> Posting:
+        """Return the posting of some slots, of which there is at least one: of many faster than `of`."""
+        offset = int(slots.min())
+        bits = np.zeros(int(slots.max()) - offset + 1, dtype=np.bool_)
+        bits[slots - offset] = True
+        return cls(offset, int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little"))
 
     def mask(self) -> int:
         """Return the bitset of the slots."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -10,10 +11,11 @@ from ogpgraph.readmodel.bitsets import Posting
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values
 from ogpgraph.readmodel.model_change import ModelChange, StreamVersion, TagChange
 from ogpgraph.readmodel.persistent_map import PersistentMap
-from ogpgraph.readmodel.streams import StreamTable, parse_numbers
+from ogpgraph.readmodel.stream_rows import parse_numbers
+from ogpgraph.readmodel.streams import PostingReader, StreamTable
 from ogpgraph.readmodel.tag_history import TagHistory
 from ogpgraph.readmodel.tags import FOREVER
-from ogpgraph.storage.database import Transaction
+from ogpgraph.storage.database import Row, Transaction
 
 CHECKED_KEYS: Final = 10_000
 """After so many tags, the checkpoint is called: they take about two milliseconds."""
@@ -47,11 +49,17 @@ _SELECT_CHANGED_TAGS: Final = (
 )
 
 
-def read_postings(transaction: Transaction, streams: StreamTable, position: int) -> dict[str, dict[str, Values]]:
-    """Return type → dimension → the values that aggregates of the type have at a position, as of PRESENT_DAY."""
+def fetch_postings(transaction: Transaction, position: int) -> Sequence[Row]:
+    """Return the rows from which `build_postings` makes what aggregates have at a position, as of PRESENT_DAY."""
+    return transaction.fetch_all(_SELECT_POSTINGS, at=position, day=PRESENT_DAY)
+
+
+def build_postings(rows: Iterable[Row], streams: StreamTable) -> dict[str, dict[str, Values]]:
+    """Return type → dimension → the values that aggregates of the type have."""
     found: defaultdict[str, defaultdict[str, dict[str, Posting]]] = defaultdict(lambda: defaultdict(dict))
-    for dimension, value, keys in map(_POSTINGS, transaction.stream(_SELECT_POSTINGS, at=position, day=PRESENT_DAY)):
-        for aggregate_type, posting in streams.postings_of(parse_numbers(keys)).items():
+    reader = PostingReader(streams)
+    for dimension, value, keys in map(_POSTINGS, rows):
+        for aggregate_type, posting in reader.read(keys):
             found[aggregate_type][dimension][value] = posting
     return {
         aggregate_type: {dimension: PersistentMap(values.items()) for dimension, values in dimensions.items()}
@@ -66,11 +74,12 @@ def read_values(
     values: dict[str, Posting] = {}
     count = 0
     bounds = {"dimension": dimension, "at": index.position, "day": index.day}
+    reader = PostingReader(streams)
     for row in transaction.stream(_SELECT_VALUES, **bounds):
-        keys = parse_numbers(row["streams"])
-        if (posting := streams.postings_of(keys).get(index.aggregate_type)) is not None:
-            values[row["value"]] = posting
-        if (count := count + len(keys)) > CHECKED_KEYS:
+        for aggregate_type, posting in reader.read(keys := row["streams"]):
+            if aggregate_type == index.aggregate_type:
+                values[row["value"]] = posting
+        if (count := count + keys.count(",") + 1) > CHECKED_KEYS:
             count = 0
             checkpoint()
     return values

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from operator import itemgetter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-import msgspec
+import numpy as np
 
 from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.readmodel.bitsets import Posting, to_bitset
+from ogpgraph.readmodel.bitsets import Posting
 from ogpgraph.readmodel.model_change import StreamVersion
-from ogpgraph.storage.database import Transaction
 
 _POSITION: Final = "i"
 """Positions have four bytes, as in the tables."""
@@ -29,21 +26,6 @@ _SLOT_MASK: Final = (1 << _TYPE_SHIFT) - 1
 _TYPE_NAMES: Final = tuple(AGGREGATE_TYPES)
 _STREAM_BYTES: Final = 700
 _ENTRY_BYTES: Final = 2 * 4
-_SELECT_STREAMS = "select key, aggregate_type, id from stream where key <= :at order by key"
-_SELECT_POSITIONS = (
-    "select stream, group_concat(position) as positions from entry where position <= :at "
-    "group by stream order by stream"
-)
-_SELECT_CODES = "select stream, since, code from stream_code where since <= :at order by stream, since"
-_STREAM: Final = itemgetter("key", "aggregate_type", "id")
-_POSITIONS: Final = itemgetter("positions")
-_CODE: Final = itemgetter("stream", "since", "code")
-_parse_numbers: Final = msgspec.json.Decoder(list[int]).decode
-
-
-def parse_numbers(text: str) -> list[int]:
-    """Return the numbers that `group_concat` gives as one text."""
-    return _parse_numbers(f"[{text}]")
 
 
 class TypeStreams:
@@ -134,7 +116,7 @@ class TypeStreams:
         self.positions[slot].append(position)
         return slot
 
-    def load_stream(self, stream: str, positions: list[int], codes: list[tuple[int, str]]) -> int:
+    def load_stream(self, stream: str, positions: array[int], codes: list[tuple[int, str]]) -> int:
         """Add a stream that begins after all others, with its entries and each code with its first position.
 
         Returns the slot.
@@ -142,7 +124,7 @@ class TypeStreams:
         slot = self.slots[stream] = len(self.ids)
         self.ids.append(stream)
         self.first_positions.append(positions[0])
-        self.positions.append(array(_POSITION, positions))
+        self.positions.append(positions)
         self.codes.append(codes[-1][1])
         if len(codes) > 1:
             self.code_changes[slot] = codes
@@ -183,28 +165,15 @@ class StreamTable:
         self._of_no_type = TypeStreams(len(self._by_number), self._entries)
         self.type_names = _TYPE_NAMES
 
-    @classmethod
-    def load(cls, transaction: Transaction, position: int) -> StreamTable:
-        """Return the streams at a position, read from the tables."""
-        table = cls()
-        table.position = position
-        table._entries.extend(array(_POSITION, [-1]) * position)
-        codes: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
-        for stream, since, code in map(_CODE, transaction.stream(_SELECT_CODES, at=position)):
-            codes[stream].append((since, code))
-        streams = map(_STREAM, transaction.fetch_all(_SELECT_STREAMS, at=position))
-        entries = map(_POSITIONS, transaction.stream(_SELECT_POSITIONS, at=position))
-        for (key, aggregate_type, stream), positions in zip(streams, entries, strict=True):
-            table._load_stream(aggregate_type, stream, sorted(parse_numbers(positions)), codes[key])
-        return table
+    def load_stream(self, aggregate_type: str, stream: str, positions: array[int], codes: list[tuple[int, str]]) -> int:
+        """Add a stream as `TypeStreams.load_stream` does; returns its number. `load_entries` is to follow."""
+        streams = self._types[aggregate_type]
+        return streams.number << _TYPE_SHIFT | streams.load_stream(stream, positions, codes)
 
-    def _load_stream(
-        self, aggregate_type: str, stream: str, positions: list[int], codes: list[tuple[int, str]]
-    ) -> None:
-        streams, entries = self._types[aggregate_type], self._entries
-        number = streams.number << _TYPE_SHIFT | streams.load_stream(stream, positions, codes)
-        for position in positions:
-            entries[position] = number
+    def load_entries(self, numbers: bytes) -> None:
+        """Set the numbers of the streams of all entries, four bytes each, once all streams are loaded."""
+        self._entries.frombytes(numbers)
+        self.position = len(self._entries) - 1
 
     def advance(self, versions: Iterable[StreamVersion]) -> None:
         """Add the entries that follow those so far, in order."""
@@ -224,6 +193,10 @@ class StreamTable:
     def stream_of_slot(self, aggregate_type: str, slot: int) -> str:
         """Return the stream that has a slot of a type."""
         return self.of_type(aggregate_type).ids[slot]
+
+    def copy_numbers(self) -> array[int]:
+        """Return the numbers of the streams of all entries, by position, as they are now."""
+        return self._entries[:]
 
     def numbers_at(self, positions: Iterable[int]) -> frozenset[int]:
         """Return the numbers of the streams of the entries at some positions."""
@@ -264,21 +237,6 @@ class StreamTable:
         """Return the type and the slot of the stream that has each of some keys in the tables."""
         numbers = map(self._entries.__getitem__, keys)
         return [(_TYPE_NAMES[number >> _TYPE_SHIFT], number & _SLOT_MASK) for number in numbers]
-
-    def postings_of(self, keys: list[int]) -> dict[str, Posting]:
-        """Return type → the posting of the streams that have some keys in the tables; there is at least one key."""
-        if len(keys) == 1:  # as of the values that only one stream has, which are most
-            number = self._entries[keys[0]]
-            return {_TYPE_NAMES[number >> _TYPE_SHIFT]: Posting(number & _SLOT_MASK, 1)}
-        numbers = list(map(self._entries.__getitem__, keys))
-        lowest, highest = min(numbers), max(numbers)
-        if lowest >> _TYPE_SHIFT == highest >> _TYPE_SHIFT:  # as nearly always
-            aggregate_type = _TYPE_NAMES[lowest >> _TYPE_SHIFT]
-            return {aggregate_type: Posting(lowest & _SLOT_MASK, to_bitset(numbers, lowest))}
-        by_type: defaultdict[int, list[int]] = defaultdict(list)
-        for number in numbers:
-            by_type[number >> _TYPE_SHIFT].append(number & _SLOT_MASK)
-        return {_TYPE_NAMES[number]: Posting.of(slots) for number, slots in by_type.items()}
 
     def streams_of(self, positions: Iterable[int]) -> list[str]:
         """Return the streams of the entries at some positions."""
@@ -321,3 +279,28 @@ class StreamTable:
 
 def _position_of(change: tuple[int, str]) -> int:
     return change[0]
+
+
+class PostingReader:
+    """Makes postings of the keys of streams, as `group_concat` gives them: the slots of the streams with these keys."""
+
+    def __init__(self, streams: StreamTable) -> None:
+        """Take the streams that the table has now."""
+        self._numbers = streams.copy_numbers()
+        self._array = np.frombuffer(self._numbers, dtype=np.int32)
+
+    def read(self, keys: str) -> Iterator[tuple[str, Posting]]:
+        """Yield the posting of each type of which there are streams."""
+        if keys.isdigit():  # as of the values that only one stream has, which are most
+            number = self._numbers[int(keys)]
+            yield _TYPE_NAMES[number >> _TYPE_SHIFT], Posting(number & _SLOT_MASK, 1)
+            return
+        numbers = self._array[np.fromstring(keys, dtype=np.int32, sep=",")]
+        types, slots = numbers >> _TYPE_SHIFT, numbers & _SLOT_MASK
+        first, last = int(types.min()), int(types.max())
+        if first == last:  # as nearly always
+            yield _TYPE_NAMES[first], Posting.of_array(slots)
+            return
+        for each in range(first, last + 1):
+            if (of_type := slots[types == each]).size:
+                yield _TYPE_NAMES[each], Posting.of_array(of_type)
