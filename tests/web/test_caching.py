@@ -67,9 +67,9 @@ class Server:
         headers = {"If-None-Match": if_none_match} if if_none_match else {}
         return await self.client.get("/graphql", params={"query": query, **parameters}, headers=headers)
 
-    def write(self) -> None:
+    def write(self, name: str = "Zed") -> None:
         context = CommandContext(actor="a", role="editor", time=datetime(2026, 1, 1, tzinfo=UTC), reason="r")
-        self.system.execute(context, lambda uow: register_member(uow, "ZZ", {"type": "NATIONAL"}))
+        self.system.execute(context, lambda uow: register_member(uow, "ZZ", {"name/en": uow.text_value(name)}))
 
 
 @asynccontextmanager
@@ -229,6 +229,24 @@ async def test_a_redaction_changes_every_etag(url: str) -> None:
         after = await server.get(PAST, if_none_match=before.headers["etag"], variables='{"at": 100}')
     assert after.status_code == 200
     assert after.headers["etag"] != before.headers["etag"]
+
+
+@BOTH_ENGINES
+async def test_the_etag_of_the_past_changes_when_a_removed_text_is_stated_again(url: str) -> None:
+    query, name = '{ at(position: 100) { member(code: "FR") { name } } }', "France"
+    async with run_server(url) as server:
+        whole = await server.get(query)
+        with server.system.database.write() as transaction:
+            transaction.execute("delete from stored_text where content = :content", content=name)
+            transaction.execute("update log set redaction_version = redaction_version + 1")
+        removed = await server.get(query)
+        server.write(name)
+        again = await server.get(query, if_none_match=removed.headers["etag"])
+        known = await server.get(query, if_none_match=again.headers["etag"])
+    names = [each.json()["data"]["at"]["member"]["name"] for each in (whole, removed, again)]
+    assert names == [name, None, name]
+    assert len({each.headers["etag"] for each in (whole, removed, again)}) == 3
+    assert known.status_code == 304
 
 
 async def test_a_response_that_must_not_be_stored_has_no_etag(server: Server) -> None:

@@ -20,7 +20,7 @@ from ogpgraph.graphql.pinned_position import pinned_position
 from ogpgraph.readmodel.bookmark import Bookmark
 
 PRESENT_CACHE_CONTROL: Final = "public, max-age=5"
-# Bounded although the past does not change: a redaction may remove a text from it.
+# Bounded although the past does not change: a text may be removed from it.
 PAST_CACHE_CONTROL: Final = "public, max-age=3600"
 NO_STORE: Final = "no-store"
 VARY: Final = "Accept, Authorization, X-At-Least-Position, X-At-Least-Root"
@@ -93,8 +93,11 @@ def cache_version(context: Context) -> CacheVersion:
 def find_pinned(context: Context, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Bookmark | None:
     """Return the latest position that an operation reads, if it pins all and all are recorded.
 
-    Its response does not change within one history, and the root at that position commits to all that it reads.
+    Its response does not change within one history, and the root at that position commits to all that it reads. None
+    once a text was removed from the record: when it is stated again, past positions show it again.
     """
+    if context.session.read_log_identity().redaction_version:
+        return None
     position = pinned_position(operation, variables)
     is_past = position is not None and 1 <= position <= context.session.head
     return context.session.bookmark(position) if position is not None and is_past else None
