@@ -454,6 +454,18 @@ def test_the_headers_of_so_many_clients_are_remembered_and_the_others_forgotten(
     assert sets.get(MAX_HEADER_SETS - 1) is known
 
 
+def test_what_was_learned_last_of_headers_is_known_of_all_requests_that_have_them() -> None:
+    sets = HeaderSets()
+    scope = {"method": "POST", "headers": [(b"accept", b"*/*"), (b"content-length", b"20")]}
+    key = sets.examine(scope).key  # type: ignore[union-attr]  # the headers are usual
+    for network in ("a", "b"):  # as after a client's right was revoked, and another was identified
+        learned = HeaderSet(client=Client(network), media_type="application/json", is_compressed=False)
+        sets.put(key, learned)
+        for _ in range(2):  # the second time it is looked up by all headers at once
+            assert (examined := sets.examine(scope)) is not None
+            assert examined.header_set is learned
+
+
 def test_what_may_not_wait_is_ended_where_it_would() -> None:
     with waiting_refused(), pytest.raises(WouldWait):
         waiting()
