@@ -15,7 +15,7 @@ from msgspec import structs
 
 from ogpgraph.domain.aggregate import Claim, rank, select_current
 from ogpgraph.domain.event import Event, Facts, Origin
-from ogpgraph.domain.fold import statement_interval
+from ogpgraph.domain.statement import statement_interval
 from ogpgraph.domain.values import Rating, TextValue, Value
 from ogpgraph.domain.vocabulary import CommitmentStatus
 

@@ -12,17 +12,9 @@ from msgspec import structs
 
 from ogpgraph.domain import fold
 from ogpgraph.domain.aggregate import Aggregate, select_current
+from ogpgraph.domain.delta import apply_claims, apply_delta, undo_claims
 from ogpgraph.domain.event import Amendments, Cause, Envelope, Event, Facts, Origin
-from ogpgraph.domain.fold import (
-    ReadEvents,
-    apply_claims,
-    apply_delta,
-    derive_delta,
-    effective_facts,
-    evolve,
-    replay,
-    undo_claims,
-)
+from ogpgraph.domain.fold import ReadEvents, derive_delta, effective_facts, evolve, replay
 from ogpgraph.domain.values import Interval, Value
 from tests.domain.oracle import present
 

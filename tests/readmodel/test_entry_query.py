@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ogpgraph.clock import to_microseconds
-from ogpgraph.domain.fold import statement_interval
+from ogpgraph.domain.statement import statement_interval
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import BY_POSITION, Bounds, EntryQuery
 from ogpgraph.readmodel.queries import PageRequest

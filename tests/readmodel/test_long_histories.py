@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.fold import Delta
+from ogpgraph.domain.delta import Delta
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import states
 from ogpgraph.readmodel.entry import Entry

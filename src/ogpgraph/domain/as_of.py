@@ -25,9 +25,10 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current, rank, rank_at, select_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.delta import Delta, apply_delta
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Field
-from ogpgraph.domain.fold import Delta, Fold, ReadEvents, apply_delta
+from ogpgraph.domain.fold import Fold, ReadEvents
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value, day_of
 
 DATED_TYPES: Final = frozenset({"member", "plan", "commitment"})

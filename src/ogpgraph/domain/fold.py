@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from ogpgraph.domain.aggregate import (
     Aggregate,
@@ -29,45 +29,27 @@ from ogpgraph.domain.aggregate import (
     aggregate_type_of,
     select_current,
 )
+from ogpgraph.domain.delta import Delta, SequenceChanges, apply_delta, compare_sequences, select_changed_claims
 from ogpgraph.domain.event import Event, Facts, Origin
-from ogpgraph.domain.values import FIRST_YEAR, Interval, Value, day_of, period_interval
+from ogpgraph.domain.statement import (
+    is_within_day,
+    narrow,
+    select_visible_claims,
+    source_key,
+    statement_interval,
+    to_datetime,
+    to_time,
+)
+from ogpgraph.domain.values import Value, day_of
 
-V = TypeVar("V")
 ReadEvents = Callable[[Collection[int]], Mapping[int, Event]]
 """Returns revision → event for some revisions of the aggregate's own stream."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ALWAYS = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
-"""When what the tables of this program say became so: they give no time, and are read when a source happens to name a
-member for the first time, so it holds from the first year on that a date may have."""
-_MICROSECOND = timedelta(microseconds=1)
 _RECORDED_ORDER = frozenset({"code", "account"})
 """Types of streams whose statements take effect when recorded: codes and rights depend on the position alone."""
 _READ_AT_ONCE = 8
-_FEW_CLAIMS = 2
 _MAX_SEQUENCE = 24
 """How many statements of a source at a path the state refers to; the oldest half is dropped where there are more."""
-
-
-SequenceChanges = dict[str, dict[str, tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]]]
-"""Path → source key → the references of statements that were removed and added."""
-
-
-class Delta(Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What one event changed in the state of its aggregate.
-
-    `claims` is path → the claims before and after: of many only those that changed and the current ones, so that a
-    delta does not grow with the number of sources that state something at a path. `superseded` is path → before and
-    after of what is stated there by a statement that is not its source's latest, where no claim has another value. Of
-    `withdrawn` and `amended` it has the changed items, as they are afterwards.
-    """
-
-    revision: int
-    claims: dict[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]] = {}
-    sequences: SequenceChanges = {}
-    withdrawn: dict[int, tuple[int, ...]] = {}
-    amended: dict[int, dict[str, tuple[int, ...]]] = {}
-    superseded: dict[str, tuple[Value | None, Value | None]] = {}
 
 
 def no_events(revisions: Collection[int]) -> Mapping[int, Event]:
@@ -98,78 +80,6 @@ def derive_delta(aggregate: Aggregate, event: Event, read: ReadEvents) -> Delta:
     fold = Fold(aggregate, event, read)
     fold.activate()
     return fold.delta()
-
-
-def apply_delta(aggregate: Aggregate, delta: Delta) -> Aggregate:
-    """Return an aggregate after a change."""
-    claims = dict(aggregate.claims)
-    _change_claims(claims, delta)
-    after = Aggregate(
-        aggregate.id,
-        delta.revision,
-        claims,
-        _apply_sequences(aggregate, delta) if delta.sequences else aggregate.sequences,
-        _merge(aggregate.withdrawn, delta.withdrawn),
-        _merge(aggregate.amended, delta.amended),
-    )
-    if "current_claims" in aggregate.__dict__:
-        # Computing it again would sort all paths, of which one event changes only a few.
-        after.__dict__["current_claims"] = _update_current_claims(aggregate.current_claims, claims, delta.claims)
-    return after
-
-
-def apply_claims(aggregate: Aggregate, deltas: Sequence[Delta]) -> Aggregate:
-    """Return the claims of an aggregate after several changes, without what only the fold of later events needs."""
-    if not deltas:
-        return aggregate
-    claims = dict(aggregate.claims)
-    for delta in deltas:
-        _change_claims(claims, delta)
-    return _with_claims(aggregate, deltas[-1].revision, claims, deltas)
-
-
-def undo_claims(aggregate: Aggregate, deltas: Sequence[Delta]) -> Aggregate:
-    """Return the claims of an aggregate before its last changes, of which there is at least one, in their order.
-
-    It is what `apply_claims` gave before them: a delta has the claims before, wherever it has those after.
-    """
-    claims = dict(aggregate.claims)
-    for delta in reversed(deltas):
-        for path, (before, after) in delta.claims.items():
-            _put(claims, path, _exchange(claims.get(path, ()), after, before))
-    return _with_claims(aggregate, deltas[0].revision - 1, claims, deltas)
-
-
-def _with_claims(
-    aggregate: Aggregate, revision: int, claims: dict[str, tuple[Claim, ...]], deltas: Iterable[Delta]
-) -> Aggregate:
-    """Return an aggregate as readers have it, with claims that differ where some deltas change any."""
-    changed = Aggregate(aggregate.id, revision, claims)
-    if "current_claims" in aggregate.__dict__:
-        # Computing it again would sort all paths, of which the events in between changed only a few.
-        paths = dict.fromkeys(path for delta in deltas for path in delta.claims)
-        changed.__dict__["current_claims"] = _update_current_claims(aggregate.current_claims, claims, paths)
-    return changed
-
-
-def _change_claims(claims: dict[str, tuple[Claim, ...]], delta: Delta) -> None:
-    for path, (before, after) in delta.claims.items():
-        _put(claims, path, _exchange(claims.get(path, ()), before, after))
-
-
-def statement_interval(event: Event) -> Interval:
-    """Return when what an event states became so: after `after` (None: not known), not later than `before`."""
-    envelope = event.envelope
-    if envelope.origin is Origin.REFERENCE:
-        return Interval(before=_ALWAYS)
-    if envelope.effective_on is not None:
-        return period_interval(envelope.effective_on, envelope.time)
-    return envelope.changed_between or Interval(before=envelope.time)
-
-
-def source_key(event: Event) -> SourceKey:
-    """Return the origin and the source of an event."""
-    return event.envelope.origin, event.envelope.source or ""
 
 
 def amended_value(aggregate: Aggregate, event: Event, path: str, read: ReadEvents) -> Value | None:
@@ -250,10 +160,10 @@ class Fold:
         elif before.value == value:
             after = before
         else:
-            after = _narrow(stated, structs.replace(before, before=_to_datetime(last.time)))
+            after = narrow(stated, structs.replace(before, before=to_datetime(last.time)))
         self._touched[path, key] = Newest(before, after)
         kept = tuple(_shorten([*known, ref]))
-        self._sequence_changes.setdefault(path, {})[" ".join(key)] = _difference(stored, kept)
+        self._sequence_changes.setdefault(path, {})[" ".join(key)] = compare_sequences(stored, kept)
         return True
 
     def _state(self, value: Value | None) -> Claim:
@@ -338,9 +248,9 @@ class Fold:
         if latest is None:
             return ()
         refs = [self._ref_of(self._event_at(revision)) for revision in self._refreshed[path]]
-        if not self._is_observed(key) and all(_is_within_day(ref.time, (*known, latest)) for ref in refs):
+        if not self._is_observed(key) and all(is_within_day(ref.time, (*known, latest)) for ref in refs):
             return known
-        return _visible_claims(self._runs(path, key))
+        return select_visible_claims(self._runs(path, key))
 
     def _runs(self, path: str, key: SourceKey) -> list[Claim]:
         """Return all claims of a source at a path, by time, from all of its statements."""
@@ -357,7 +267,7 @@ class Fold:
             if not self._is_observed(key):
                 runs.append(statement)
             elif previous is None or previous.value != statement.value:
-                runs.append(_narrow(statement, previous))
+                runs.append(narrow(statement, previous))
             previous = statement
         return runs
 
@@ -367,7 +277,7 @@ class Fold:
         return StatementRef(self._order_time(statement_interval(event).before), event.revision)
 
     def _order_time(self, moment: datetime) -> int:
-        return 0 if self._is_recorded_order else (moment - _EPOCH) // _MICROSECOND
+        return 0 if self._is_recorded_order else to_time(moment)
 
     def _is_observed(self, key: SourceKey) -> bool:
         """Return whether a source is observed again and again, so that repeating a value confirms that it is so."""
@@ -439,7 +349,7 @@ class Fold:
             if previous.value != first.value:
                 break
             first, previous = previous, None
-        return _narrow(first, previous)
+        return narrow(first, previous)
 
     def _read_ahead(self, sequence: list[StatementRef], index: int) -> None:
         if sequence[index].revision not in self._events:
@@ -483,7 +393,7 @@ class Fold:
             before = claims.get(path, self._aggregate.claims.get(path, ()))
             claims[path] = _replace(before, key, newest.after if newest else self._claim_after(path, key))
         changed = {
-            path: _changed_claims(path, before, after)
+            path: select_changed_claims(path, before, after)
             for path, after in claims.items()
             if (before := self._aggregate.claims.get(path, ())) != after
         }
@@ -498,7 +408,7 @@ class Fold:
         known = self._aggregate.sequences.get(path, {}).get(text, ())
         implied = self._implied_refs(self._claim_after(path, key))
         if known != (kept := () if sequence == implied else tuple(_shorten(sequence))):
-            self._sequence_changes.setdefault(path, {})[text] = _difference(known, kept)
+            self._sequence_changes.setdefault(path, {})[text] = compare_sequences(known, kept)
 
     def _superseded_changes(
         self, changed: Mapping[str, tuple[tuple[Claim, ...], tuple[Claim, ...]]]
@@ -538,32 +448,6 @@ class Fold:
         return self._new_claim(path, key, self._sequences[path, key])
 
 
-def _narrow(first: Claim, previous: Claim | None) -> Claim:
-    """Return a claim whose interval begins no earlier than the source was seen to state another value."""
-    if previous is None or previous.before >= first.before:
-        return first
-    if first.after is not None and first.after >= previous.before:
-        return first
-    return structs.replace(first, after=previous.before)
-
-
-def _visible_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
-    """Return the claims before the last one, without those that no date shows."""
-    days = [0, *(day_of(claim.before) for claim in claims)]
-    return tuple(claim for n, claim in enumerate(claims[:-1]) if days[n] < days[n + 2])
-
-
-def _is_within_day(time: int, claims: Sequence[Claim]) -> bool:
-    """Return whether of the claims of the day of a time one is earlier and one is later."""
-    moment = _to_datetime(time)
-    same_day = [claim.before for claim in claims if day_of(claim.before) == day_of(moment)]
-    return bool(same_day) and min(same_day) < moment < max(same_day)
-
-
-def _to_datetime(time: int) -> datetime:
-    return _EPOCH + time * _MICROSECOND
-
-
 def _include(revisions: tuple[int, ...], revision: int) -> tuple[int, ...]:
     return tuple(sorted({*revisions, revision}))
 
@@ -579,84 +463,9 @@ def _replace(claims: tuple[Claim, ...], key: SourceKey, claim: Claim | None) -> 
     return tuple(sorted([*others, claim] if claim else others, key=lambda each: each.key))
 
 
-def _changed_claims(
-    path: str, before: tuple[Claim, ...], after: tuple[Claim, ...]
-) -> tuple[tuple[Claim, ...], tuple[Claim, ...]]:
-    """Return the claims that changed at a path and those that are current, before and after."""
-    if len(before) <= _FEW_CLAIMS and len(after) <= _FEW_CLAIMS:
-        return before, after
-    current = (select_current(path, before), select_current(path, after))
-    keys = {claim.key for claim in set(before) ^ set(after)} | {claim.key for claim in current if claim}
-    return tuple(each for each in before if each.key in keys), tuple(each for each in after if each.key in keys)
-
-
-def _exchange(claims: tuple[Claim, ...], before: tuple[Claim, ...], after: tuple[Claim, ...]) -> tuple[Claim, ...]:
-    """Return the claims at a path with those of a delta in place of those that they replace."""
-    if len(claims) <= len(before):
-        return after
-    replaced = {claim.key for claim in (*before, *after)}
-    kept = [claim for claim in claims if claim.key not in replaced]
-    return tuple(sorted((*kept, *after), key=lambda each: each.key))
-
-
 def _shorten(sequence: list[StatementRef]) -> list[StatementRef]:
     """Return a sequence in which the older half of too many statements is represented by the last of them."""
     if len(sequence) <= _MAX_SEQUENCE:
         return sequence
     dropped = sequence[: len(sequence) // 2]
     return [StatementRef(dropped[-1].time, 0), *sequence[len(dropped) :]]
-
-
-def _difference(
-    known: tuple[StatementRef, ...], kept: tuple[StatementRef, ...]
-) -> tuple[tuple[StatementRef, ...], tuple[StatementRef, ...]]:
-    """Return the references that were removed and added; nearly always one is appended."""
-    if kept[: len(known)] == known:
-        return (), kept[len(known) :]
-    removed, added = set(known) - set(kept), set(kept) - set(known)
-    return tuple(sorted(removed)), tuple(sorted(added))
-
-
-def _apply_sequences(aggregate: Aggregate, delta: Delta) -> dict[str, dict[str, tuple[StatementRef, ...]]]:
-    sequences = dict(aggregate.sequences)
-    for path, changes in delta.sequences.items():
-        by_key = dict(sequences.get(path, {}))
-        for key, (removed, added) in changes.items():
-            _put(by_key, key, _change_sequence(by_key.get(key, ()), removed, added))
-        _put(sequences, path, by_key)
-    return sequences
-
-
-def _change_sequence(
-    refs: tuple[StatementRef, ...], removed: tuple[StatementRef, ...], added: tuple[StatementRef, ...]
-) -> tuple[StatementRef, ...]:
-    if not removed and (not refs or added[0] > refs[-1]):
-        return refs + added
-    return tuple(sorted((set(refs) - set(removed)) | set(added)))
-
-
-def _put(mapping: dict[str, V], key: str, value: V) -> None:
-    """Set an item, or remove it if the value is empty."""
-    if value:
-        mapping[key] = value
-    else:
-        mapping.pop(key, None)
-
-
-def _merge(known: dict[int, V], changed: dict[int, V]) -> dict[int, V]:
-    """Return a mapping with changed items, without those that became empty."""
-    return {key: value for key, value in (known | changed).items() if value} if changed else known
-
-
-def _update_current_claims(
-    current: dict[str, Claim],
-    claims: dict[str, tuple[Claim, ...]],
-    changed: Iterable[str],
-) -> dict[str, Claim]:
-    updated = dict(current)
-    for path in changed:
-        if (claim := select_current(path, claims.get(path, ()))) is not None:
-            updated[path] = claim
-        else:
-            updated.pop(path, None)
-    return updated if updated.keys() == current.keys() else dict(sorted(updated.items()))

@@ -11,7 +11,8 @@ from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, aggregate_type_of
 from ogpgraph.domain.event import Event, Facts, Origin
-from ogpgraph.domain.fold import amended_value, replay, source_key
+from ogpgraph.domain.fold import amended_value, replay
+from ogpgraph.domain.statement import source_key
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
 

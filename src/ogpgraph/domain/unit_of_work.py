@@ -16,6 +16,7 @@ from msgspec import Struct, structs
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.code import code_stream, resolve_code
+from ogpgraph.domain.delta import Delta, apply_delta
 from ogpgraph.domain.errors import Conflict, NotFound
 from ogpgraph.domain.event import (
     Amendments,
@@ -31,7 +32,8 @@ from ogpgraph.domain.event import (
     event_text_references,
     validate_envelope,
 )
-from ogpgraph.domain.fold import Delta, ReadEvents, apply_delta, derive_delta, effective_facts, source_key
+from ogpgraph.domain.fold import ReadEvents, derive_delta, effective_facts
+from ogpgraph.domain.statement import source_key
 from ogpgraph.domain.text import normalize_text
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind, validate_partial_date
 

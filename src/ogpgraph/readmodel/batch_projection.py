@@ -16,7 +16,7 @@ from ogpgraph.domain.as_of import Timeline, advance_timeline
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
-from ogpgraph.domain.fold import statement_interval
+from ogpgraph.domain.statement import statement_interval
 from ogpgraph.readmodel.batch_rows import RowBatch
 from ogpgraph.readmodel.earlier_claims import earlier_claims
 from ogpgraph.readmodel.entry import changed_paths

@@ -11,8 +11,9 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Claim, select_current
 from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.delta import Delta
 from ogpgraph.domain.event import Envelope, Event
-from ogpgraph.domain.fold import Delta, statement_interval
+from ogpgraph.domain.statement import statement_interval
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, Value
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.fold import Delta, apply_claims, undo_claims
+from ogpgraph.domain.delta import Delta, apply_claims, undo_claims
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.queries import SqlStatement
 from ogpgraph.readmodel.states import StateCache, decode_delta, decompress

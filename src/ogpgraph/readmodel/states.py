@@ -22,8 +22,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
+from ogpgraph.domain.delta import Delta, SequenceChanges, apply_claims, apply_delta
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.fold import Delta, SequenceChanges, apply_claims, apply_delta
 from ogpgraph.domain.values import Value
 from ogpgraph.storage.byte_cache import ByteCache
 from ogpgraph.storage.database import Row

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ogpgraph.domain.event import Event, Origin
-from ogpgraph.domain.fold import statement_interval
 from ogpgraph.domain.source import observations
+from ogpgraph.domain.statement import statement_interval
 from ogpgraph.domain.values import Value
 from ogpgraph.system import System
 from tests.domain.oracle import amended_facts, is_live

@@ -18,7 +18,6 @@ from typing import NamedTuple
 from msgspec import structs
 
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
-from ogpgraph.domain.fold import statement_interval
 from ogpgraph.domain.source_statements import (
     NOTHING_STATED,
     RecordedStatement,
@@ -27,6 +26,7 @@ from ogpgraph.domain.source_statements import (
     statement_histories,
     surrounding_statements,
 )
+from ogpgraph.domain.statement import statement_interval
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, Value
 from ogpgraph.importer.observations.observation import ObservationOutcome, Says, Spans, says_all
