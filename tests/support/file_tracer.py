@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import sys
 import threading
 from datetime import UTC, datetime
@@ -129,3 +130,5 @@ def main(folder: str, token: str, url: str) -> None:
 
 if __name__ == "__main__":
     main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(0)  # the server goes on: its thread would meet a process that is half ended
