@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ogpgraph.application.aggregate_loader import AggregateLoader
-from ogpgraph.application.executor import MAX_ATTEMPTS, CommandExecutor
+from ogpgraph.application.executor import FREE_ATTEMPTS, CommandExecutor
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain import milestone as milestone_commands
 from ogpgraph.domain.aggregate import FOLD_VERSION, Aggregate
@@ -232,27 +232,58 @@ def test_concurrent_additions_to_one_list_are_all_recorded(make_system: SystemFa
     assert sorted(areas) == sorted(f"Area {number}" for number in range(12))
 
 
-def test_commands_that_are_overtaken_at_each_attempt_are_refused(system: System) -> None:
+def test_commands_that_are_overtaken_at_each_attempt_are_decided_with_the_log_locked(system: System) -> None:
     delays: list[float] = []
     loader = AggregateLoader(system.log, AggregateCache(system.database, FOLD_VERSION))
     executor = CommandExecutor(system.log, loader, TextReferencer(b"k" * 32), system.executor.new_id, delays.append)
     system.executor.execute(command_context(), register())
     stream = stream_of(system)
+    decided: list[object] = []
 
     def change_after_another(uow: UnitOfWork) -> None:
         status = uow.aggregate(stream).value("status")
-        other = "ACTIVE" if status == "INACTIVE" else "INACTIVE"
-        system.executor.execute(
-            command_context(len(delays)),
-            lambda uow: commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"status": other}),
-        )
+        decided.append(status)
+        if len(decided) <= FREE_ATTEMPTS + 1:  # afterwards the other writer would wait
+            other = "ACTIVE" if status == "INACTIVE" else "INACTIVE"
+            system.executor.execute(
+                command_context(len(decided)),
+                lambda uow: commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"status": other}),
+            )
         commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2019"})
 
-    with pytest.raises(Conflict, match="please try again"):
-        executor.execute(command_context(), change_after_another)
-    assert len(delays) == MAX_ATTEMPTS
+    receipt = executor.execute(command_context(), change_after_another)
+    assert len(delays) == FREE_ATTEMPTS
     assert delays == sorted(delays)
-    assert system.executor.load(stream).value("endsOn") is None
+    assert decided == [None, "INACTIVE", "ACTIVE", "INACTIVE"]
+    assert len(receipt.events) == 1
+    changed = system.executor.load(stream)
+    assert (changed.value("status"), str(changed.value("endsOn"))) == ("INACTIVE", "2019")
+
+
+def test_commands_that_have_nothing_to_record_once_the_log_is_locked_record_nothing(system: System) -> None:
+    loader = AggregateLoader(system.log, AggregateCache(system.database, FOLD_VERSION))
+    executor = CommandExecutor(
+        system.log, loader, TextReferencer(b"k" * 32), system.executor.new_id, lambda _seconds: None
+    )
+    system.executor.execute(command_context(), register())
+    stream = stream_of(system)
+    decided: list[int] = []
+
+    def end_after_another(uow: UnitOfWork) -> None:
+        number = len(decided)
+        decided.append(number)
+        year = str(2010 + number)
+        if number <= FREE_ATTEMPTS:
+            system.executor.execute(
+                command_context(number),
+                lambda uow: commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"endsOn": year}),
+            )
+            commitment_commands.revise_commitment(uow, uow.aggregate(stream), {"endsOn": "2020"})
+
+    receipt = executor.execute(command_context(), end_after_another)
+    assert receipt.events == ()
+    assert len(decided) == FREE_ATTEMPTS + 2
+    assert str(system.executor.load(stream).value("endsOn")) == str(2010 + FREE_ATTEMPTS)
 
 
 # Unreadable events

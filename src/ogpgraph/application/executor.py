@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -30,7 +31,11 @@ from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError
 from ogpgraph.storage.texts import TextReferencer
 
 T = TypeVar("T")
+Decide = Callable[[], CommandGroup]
 MAX_ATTEMPTS = 6
+FREE_ATTEMPTS = 2
+"""So often commands are decided before the log is locked. Whoever is overtaken each time decides with the log locked:
+one that decides for long would never come to its turn beside many that decide quickly."""
 BACKOFF_SECONDS = 0.005
 
 log = structlog.stdlib.get_logger(__name__)
@@ -139,8 +144,9 @@ class CommandExecutor:
         projects = True
         for attempt in range(MAX_ATTEMPTS):
             group = self._decide(submissions, may_be_stored=attempt > 0)
+            decide_locked = partial(self._decide, submissions, may_be_stored=True) if attempt >= FREE_ATTEMPTS else None
             try:
-                if self._save(group, projects=projects):
+                if self._save(group, decide_locked, projects=projects):
                     return
             except _NotProjected as error:  # so they are stored alone: the projection stops before them, and says why
                 log.warning("saves cannot be projected with their events", reason=repr(error.__cause__))
@@ -181,8 +187,11 @@ class CommandExecutor:
             submission.receipt = Receipt(None, ids, positions, repeated=True)
         return True
 
-    def _save(self, group: CommandGroup, *, projects: bool) -> bool:
-        """Store the events of a group, and settle its submissions; returns False where it has to be decided again."""
+    def _save(self, group: CommandGroup, decide_locked: Decide | None, *, projects: bool) -> bool:
+        """Store the events of a group, and settle its submissions; returns False where it has to be decided again.
+
+        Where it was overtaken, `decide_locked` decides it again while the log is locked, if that is given.
+        """
         if not group.saves:  # what refusals rest on may have changed, too
             news = self._log.read_news(group.head)
             self._loader.verify(group.read)
@@ -191,24 +200,33 @@ class CommandExecutor:
                 group.settle(())
             return is_valid
         with group.open_follower() as follower:
-            news, stored = self._store(group, follower if projects else None)
+            group, news, stored = self._store(group, decide_locked, follower if projects else None)
             self._loader.follow(news)
             if stored is not None:
                 group.settle(stored.positions)
                 self._finish(group, stored, follower)
-        return stored is not None
+            elif not group.saves:  # since it was decided again
+                group.settle(())
+        return stored is not None or not group.saves
 
-    def _store(self, group: CommandGroup, projection: SaveFollower | None) -> tuple[LogNews, StoredSaves | None]:
-        """Store and project the events of a group unless it has to be decided again; returns what is new in the log.
+    def _store(
+        self, group: CommandGroup, decide_locked: Decide | None, projection: SaveFollower | None
+    ) -> tuple[CommandGroup, LogNews, StoredSaves | None]:
+        """Store and project the events of a group unless it has to be decided again.
 
-        Raises _NotProjected where all would be well without the projection.
+        Returns the group that was stored, and what is new in the log. Raises _NotProjected where all would be well
+        without the projection.
         """
         stored: StoredSaves | None = None
         try:
             with self._log.begin_append() as append:
                 news = append.read_news(group.head)
+                if decide_locked is not None and group.is_overtaken(news):
+                    self._loader.follow(news)
+                    group = decide_locked()
+                    news = append.read_news(group.head)
                 self._loader.verify(group.read, append.transaction)
-                if not group.is_overtaken(news) and _check_all(group, append.transaction):
+                if not group.is_overtaken(news) and group.saves and _check_all(group, append.transaction):
                     stored = append.store(news.head, group.saves)
                     self._keep_texts(stored.texts)
                     if projection is not None:
@@ -217,7 +235,7 @@ class CommandExecutor:
             if stored is None or projection is None or isinstance(error, StorageFailure):
                 raise
             raise _NotProjected from error
-        return news, stored._replace(commit=append.transaction.commit) if stored else None
+        return group, news, stored._replace(commit=append.transaction.commit) if stored else None
 
     def _finish(self, group: CommandGroup, stored: StoredSaves, follower: SaveFollower) -> None:
         """Do what follows upon a save; it cannot fail any more."""
