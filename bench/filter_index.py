@@ -85,7 +85,7 @@ def _measure(url: str, commitments: int) -> list[_Timing]:
             head = _write_rows(transaction, commitments)
         with database.read() as transaction:
             began = time.thread_time()
-            present = PresentIndexes.load(database, transaction, head)
+            present = PresentIndexes.load(transaction, head)
             loading = _summarize("load", [time.thread_time() - began])
             filtering = _time("filter, 3 facets and a page", partial(_filter, present.of_type))
             matching = _time("4 conditions on as many values as commitments", partial(_match_codes, present.of_type))

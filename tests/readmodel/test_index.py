@@ -153,8 +153,8 @@ class PlainSql:
         return {each for each, values in self.values(aggregate_type, dimension).items() if any(map(holds, values))}
 
 
-def _load(system: System, session: ReadSession, aggregate_type: str = "commitment") -> Index:
-    return PresentIndexes.load(system.database, session.transaction, session.head).of_type(aggregate_type)
+def _load(session: ReadSession, aggregate_type: str = "commitment") -> Index:
+    return PresentIndexes.load(session.transaction, session.head).of_type(aggregate_type)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -162,7 +162,7 @@ def test_index_answers_as_plain_sql_does(system: System, seed: int) -> None:
     rng = random.Random(seed)
     _grow(system, rng)
     with system.read_session() as session:
-        present, past = PresentIndexes.load(system.database, session.transaction, session.head), PastIndexes()
+        present, past = PresentIndexes.load(session.transaction, session.head), PastIndexes()
         for _ in range(40):
             at = rng.randint(1, session.head)
             plain, condition = PlainSql(session.transaction, at), _condition(rng)
@@ -189,7 +189,7 @@ ORDERS: list[Order] = [
 def test_pages_of_any_size_add_up_to_the_order_in_both_directions(system: System, order: Order) -> None:
     _grow(system, random.Random(9), steps=60)
     with system.read_session() as session:
-        index = _load(system, session)
+        index = _load(session)
         keys = list(index.sort_index(order).iter_keys())
         whole = [key[-1] for key in keys]
         assert keys == sorted(keys)
@@ -214,7 +214,7 @@ def _walk(index: Index, order: Order, limit: int, *, backward: bool) -> list[str
 def test_few_and_many_matches_are_paged_alike(system: System) -> None:
     _grow(system, random.Random(3), steps=80)
     with system.read_session() as session:
-        index = _load(system, session)
+        index = _load(session)
         all_rows = index.page(index.universe, BY_CODE, 1000, (None, None), backward=False)
         for key, each in all_rows:
             assert index.page(index.mask_of([each]), BY_CODE, 5, (None, None), backward=False) == [(key, each)]
@@ -234,6 +234,6 @@ def test_has_related_finds_what_the_matches_refer_to(system: System) -> None:
 def test_unknown_id_is_in_no_mask(system: System) -> None:
     _grow(system, random.Random(4))
     with system.read_session() as session:
-        index = _load(system, session)
+        index = _load(session)
         mask = IdIn(frozenset({index.streams.ids[0], "commitment-unknown"})).evaluate(index, lambda _: index)
         assert list(index.iter_ids(mask.fulfilled)) == [index.streams.ids[0]]

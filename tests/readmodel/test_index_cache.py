@@ -74,7 +74,7 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[BlockedRead]:
 
 def _load_present(system: System) -> PresentIndexes:
     with system.read_session() as session:
-        return PresentIndexes.load(system.database, session.transaction, session.head)
+        return PresentIndexes.load(session.transaction, session.head)
 
 
 def _titles(session: ReadSession, past: PastIndexes, present: PresentIndexes, key: IndexKey) -> dict[str, int]:
@@ -82,8 +82,8 @@ def _titles(session: ReadSession, past: PastIndexes, present: PresentIndexes, ke
     return {value: posting.mask() for value, posting in index.values("title").items()}
 
 
-def _loaded_titles(system: System, session: ReadSession, position: int) -> dict[str, int]:
-    index = PresentIndexes.load(system.database, session.transaction, position).of_type("commitment")
+def _loaded_titles(session: ReadSession, position: int) -> dict[str, int]:
+    index = PresentIndexes.load(session.transaction, position).of_type("commitment")
     return {value: posting.mask() for value, posting in index.values("title").items()}
 
 
@@ -105,9 +105,9 @@ def test_readers_of_other_positions_do_not_wait_while_tags_of_the_past_are_read(
             assert not reader.done()
         finally:
             blocked.release()
-        assert latest == _loaded_titles(filled, session, session.head)
-        assert other == _loaded_titles(filled, session, PAST.position + 1)
-        assert reader.result(WAIT_SECONDS) == _loaded_titles(filled, session, PAST.position)
+        assert latest == _loaded_titles(session, session.head)
+        assert other == _loaded_titles(session, PAST.position + 1)
+        assert reader.result(WAIT_SECONDS) == _loaded_titles(session, PAST.position)
 
 
 def test_tags_of_a_dimension_are_read_once_and_after_a_cancelled_reading_again(
@@ -121,7 +121,7 @@ def test_tags_of_a_dimension_are_read_once_and_after_a_cancelled_reading_again(
             _titles(session, past, present, PAST)
         blocked.error = None
         for position in (PAST.position, PAST.position, *range(1, session.head)):
-            assert _titles(session, past, present, IndexKey(position)) == _loaded_titles(filled, session, position)
+            assert _titles(session, past, present, IndexKey(position)) == _loaded_titles(session, position)
     assert blocked.count == 2
 
 
@@ -135,7 +135,7 @@ def test_tags_of_positions_after_those_that_were_read_are_read_anew(filled: Syst
     with filled.read_session() as session:
         present = before.advance(read_change(session.transaction, before.position, session.head))
         for position in range(1, session.head + 1):
-            assert _titles(session, past, present, IndexKey(position)) == _loaded_titles(filled, session, position)
+            assert _titles(session, past, present, IndexKey(position)) == _loaded_titles(session, position)
     assert blocked.count == 2
 
 
@@ -163,7 +163,7 @@ def test_order_that_was_used_follows_a_change_without_being_sorted(
     register_commitment(filled, "ES0001")
     with filled.read_session() as session:
         present = before.advance(read_change(session.transaction, before.position, session.head))
-        loaded = PresentIndexes.load(filled.database, session.transaction, session.head)
+        loaded = PresentIndexes.load(session.transaction, session.head)
         expected = [list(loaded.of_type("commitment").sort_index(order).iter_keys()) for order in orders]
         monkeypatch.setattr(Index, "_sort", None)
         found = [present.of_type("commitment").sort_index(order) for order in orders]
@@ -176,7 +176,7 @@ def test_indexes_of_the_past_take_a_bounded_number_of_bytes(filled: System) -> N
     max_bytes = 20_000
     past = PastIndexes(max_bytes)
     with filled.read_session() as session:
-        present = PresentIndexes.load(filled.database, session.transaction, session.head)
+        present = PresentIndexes.load(session.transaction, session.head)
         sizes = []
         for position in range(1, session.head):
             index = past.get(present, session.transaction, "commitment", IndexKey(position))
@@ -199,7 +199,7 @@ def test_bytes_of_an_index_that_followed_are_those_of_one_that_was_loaded(filled
 def test_checkpoint_of_a_reader_is_called_while_it_evaluates(filled: System) -> None:
     calls: list[None] = []
     with filled.read_session() as session:
-        present = PresentIndexes.load(filled.database, session.transaction, session.head)
+        present = PresentIndexes.load(session.transaction, session.head)
         index = PastIndexes().get(
             present, session.transaction, "commitment", IndexKey(session.head), lambda: calls.append(None)
         )

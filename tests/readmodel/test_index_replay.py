@@ -42,13 +42,13 @@ def test_indexes_have_at_every_position_what_the_events_say(make_system: SystemF
 def _check_every_position(system: System) -> None:
     with system.read_session() as session:
         transaction, head = session.transaction, session.head
-        latest, past = PresentIndexes.load(system.database, transaction, head), PastIndexes()
-        advanced = PresentIndexes.load(system.database, transaction, 0)
+        latest, past = PresentIndexes.load(transaction, head), PastIndexes()
+        advanced = PresentIndexes.load(transaction, 0)
         for position, replay in _iter_some(system, head):
             change = read_change(transaction, advanced.position, position)
             earlier = advanced
             advanced = advanced.advance(change)
-            loaded = PresentIndexes.load(system.database, transaction, position)
+            loaded = PresentIndexes.load(transaction, position)
             for name in TYPES:
                 expected = _describe_replay(replay, name)
                 assert _describe(loaded.of_type(name)) == expected

@@ -63,7 +63,7 @@ def describe(indexes: PresentIndexes) -> dict[str, Any]:
 def load(system: System) -> dict[str, Any]:
     """All that the indexes say that are read from the tables."""
     with system.read_session() as session:
-        return describe(PresentIndexes.load(system.database, session.transaction, session.head))
+        return describe(PresentIndexes.load(session.transaction, session.head))
 
 
 @pytest.mark.slow

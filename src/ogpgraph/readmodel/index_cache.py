@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.readmodel import existence
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values, count_bytes, run_on
-from ogpgraph.readmodel.index_rows import build_postings, fetch_postings, read_dimensions, read_history, read_values
+from ogpgraph.readmodel.index_rows import read_dimensions, read_history, read_postings, read_values
 from ogpgraph.readmodel.model_change import ModelChange
 from ogpgraph.readmodel.stream_rows import read_streams
 from ogpgraph.readmodel.streams import StreamTable
 from ogpgraph.readmodel.tag_history import TagHistory
 from ogpgraph.storage.byte_cache import ByteCache, CacheUse
-from ogpgraph.storage.database import Database, Row, Transaction
+from ogpgraph.storage.database import Transaction
 
 MAX_PAST_BYTES: Final = 64 * 2**20
 """About how much memory the indexes of the past take; those used least recently are dropped."""
@@ -50,15 +49,13 @@ class PresentIndexes:
         self._indexes = indexes
 
     @classmethod
-    def load(cls, database: Database, transaction: Transaction, position: int) -> PresentIndexes:
-        """Return the indexes at a position, read from the tables, in a transaction and at the same time in another.
+    def load(cls, transaction: Transaction, position: int) -> PresentIndexes:
+        """Return the indexes at a position, read from the tables.
 
-        The longest statement, which takes the database as long as Python takes for the rest, has a thread of its own.
+        In one transaction: another might see the tables of the next rebuild, or wait for it, which waits for this one.
         """
-        with ThreadPoolExecutor(1) as beside:
-            rows = beside.submit(_fetch_postings, database, position)
-            streams = read_streams(transaction, position)
-            found = build_postings(rows.result(), streams)
+        streams = read_streams(transaction, position)
+        found = read_postings(transaction, position, streams)
         indexes = {name: Index(streams.of_type(name), name, position, found.get(name, {})) for name in AGGREGATE_TYPES}
         return cls(streams, position, indexes)
 
@@ -79,11 +76,6 @@ class PresentIndexes:
     def size_bytes(self) -> int:
         """Return about how many bytes the indexes and the streams take."""
         return self.streams.size_bytes() + sum(index.size_bytes() for index in self._indexes.values())
-
-
-def _fetch_postings(database: Database, position: int) -> Sequence[Row]:
-    with database.read() as transaction:
-        return fetch_postings(transaction, position)
 
 
 class Histories(ByteCache[str, TagHistory]):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Final
 
@@ -15,7 +14,7 @@ from ogpgraph.readmodel.stream_rows import parse_numbers
 from ogpgraph.readmodel.streams import PostingReader, StreamTable
 from ogpgraph.readmodel.tag_history import TagHistory
 from ogpgraph.readmodel.tags import FOREVER
-from ogpgraph.storage.database import Row, Transaction
+from ogpgraph.storage.database import Transaction
 
 CHECKED_KEYS: Final = 10_000
 """After so many tags, the checkpoint is called: they take about two milliseconds."""
@@ -49,15 +48,11 @@ _SELECT_CHANGED_TAGS: Final = (
 )
 
 
-def fetch_postings(transaction: Transaction, position: int) -> Sequence[Row]:
-    """Return the rows from which `build_postings` makes what aggregates have at a position, as of PRESENT_DAY."""
-    return transaction.fetch_all(_SELECT_POSTINGS, at=position, day=PRESENT_DAY)
-
-
-def build_postings(rows: Iterable[Row], streams: StreamTable) -> dict[str, dict[str, Values]]:
-    """Return type → dimension → the values that aggregates of the type have."""
+def read_postings(transaction: Transaction, position: int, streams: StreamTable) -> dict[str, dict[str, Values]]:
+    """Return type → dimension → the values that aggregates of the type have at a position, as of PRESENT_DAY."""
     found: defaultdict[str, defaultdict[str, dict[str, Posting]]] = defaultdict(lambda: defaultdict(dict))
     reader = PostingReader(streams)
+    rows = transaction.stream(_SELECT_POSTINGS, at=position, day=PRESENT_DAY)
     for dimension, value, keys in map(_POSTINGS, rows):
         for aggregate_type, posting in reader.read(keys):
             found[aggregate_type][dimension][value] = posting

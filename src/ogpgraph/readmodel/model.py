@@ -140,7 +140,7 @@ class Model:
             progress = read_progress(transaction)
             state = self._state
             if state is None or not _has_same_history(transaction, state, progress):
-                return self._replace(_load(self._database, transaction, progress))
+                return self._replace(_load(transaction, progress))
             position = progress.position if until is None else min(until, progress.position)
             if position <= state.position:
                 return state
@@ -243,8 +243,8 @@ class Model:
         }
 
 
-def _load(database: Database, transaction: Transaction, progress: ProjectionProgress) -> ModelState:
-    indexes = PresentIndexes.load(database, transaction, progress.position)
+def _load(transaction: Transaction, progress: ProjectionProgress) -> ModelState:
+    indexes = PresentIndexes.load(transaction, progress.position)
     return ModelState(progress.position, progress.log_position, _root_of(progress), progress.build, indexes)
 
 
