@@ -103,7 +103,7 @@ class ParallelProjection:
             batch = following
 
     def _submit(self, log_position: int, position: int) -> _Batch:
-        with self._database.read() as transaction:
+        with self._database.read_log() as transaction:
             limit = REBUILD_BATCH_SIZE * self._workers.number
             batch = _Batch(
                 self._log.read_saves_after(transaction, log_position, limit), self._log.read_head(transaction)

@@ -61,7 +61,7 @@ class PartProjector:
         revisions: dict[str, int] = {}
         for _, logged, _ in decoded:
             revisions.setdefault(logged.stream, logged.revision)
-        with self._database.read() as transaction:
+        with self._database.read_log() as transaction:
             open_rows = self._open_rows.get(self._batches, transaction, revisions)
             batch = BatchProjection(open_rows, partial(read_events, self._log, transaction))
             for position, logged, event in decoded:

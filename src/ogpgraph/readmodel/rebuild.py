@@ -84,7 +84,7 @@ class Rebuild:
 
     def _project_in_parallel(self, progress: ProgressCallback | None) -> None:
         """Project a long log in several processes; what these do not project is projected afterwards, as any events."""
-        with self._database.read() as transaction:
+        with self._database.read_log() as transaction:
             is_long = self._log.count_after(transaction, 0) >= MIN_PARALLEL_EVENTS
         if not is_long or (number := count_workers()) == 1:
             return
