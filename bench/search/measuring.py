@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,7 @@ from ogpgraph.clock import system_clock
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.system import System
+from ogpgraph.web.garbage_collection import NEVER, YOUNG_COLLECTIONS, YOUNG_OBJECTS
 from tests.graphql.client import execute_query
 
 _PAGE: Final = resource.getpagesize()
@@ -57,6 +59,20 @@ def summarize(milliseconds: Sequence[float], hits: Sequence[int]) -> Timing:
         max_ms=round(ordered[-1], 2),
         median_hits=statistics.median(hits),
     )
+
+
+@contextmanager
+def collected_as_served() -> Iterator[None]:
+    """Collect garbage as a serving process does: young objects only, and never what was there before."""
+    before = gc.get_threshold()
+    gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 def measure_searches(system: System, searches: Sequence[str], at: int | None = None) -> Timing:
