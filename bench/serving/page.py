@@ -38,7 +38,7 @@ def build_page(results: Sequence[Result]) -> str:
         "# How fast it serves",
         "Written by `python -m bench.serving.page` from runs of `make bench`. [How it is measured](measuring.md).",
         "![Requests per second](images/performance.svg)",
-        *(_build_section(result, scenario) for result in results for scenario in Scenario),
+        *_iter_sections(results),
         _build_slower([each for result in results for each in result.summaries]),
         "## Caveats",
         *results[0].caveats,
@@ -72,6 +72,12 @@ def _describe_run(result: Result) -> str:
         f"{environment.commitments:,} commitments, {environment.entries:,} entries, medians of "
         f"{result.rounds} rounds of {environment.seconds:g} s{writes}"
     )
+
+
+def _iter_sections(results: Sequence[Result]) -> Iterator[str]:
+    """Yield a section for each scenario, of the first run that has it."""
+    for scenario in Scenario:
+        yield next(filter(None, (_build_section(result, scenario) for result in results)), "")
 
 
 def _build_section(result: Result, scenario: Scenario) -> str:
