@@ -20,7 +20,7 @@ from ogpgraph.clock import system_clock
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.system import System
-from ogpgraph.web.garbage_collection import NEVER, YOUNG_COLLECTIONS, YOUNG_OBJECTS
+from ogpgraph.web.garbage_collection import collecting_young
 from tests.graphql.client import execute_query
 
 _PAGE: Final = resource.getpagesize()
@@ -64,15 +64,10 @@ def summarize(milliseconds: Sequence[float], hits: Sequence[int]) -> Timing:
 @contextmanager
 def collected_as_served() -> Iterator[None]:
     """Collect garbage as a serving process does: young objects only, and never what was there before."""
-    before = gc.get_threshold()
-    gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
-    gc.collect()
-    gc.freeze()
-    try:
+    with collecting_young():
+        gc.collect()
+        gc.freeze()
         yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*before)
 
 
 def measure_searches(system: System, searches: Sequence[str], at: int | None = None) -> Timing:

@@ -13,8 +13,8 @@ import asyncio
 import gc
 import resource
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -106,24 +106,33 @@ def _has_older_objects() -> bool:
     return gc.get_count()[2] > 0
 
 
+@contextmanager
+def collecting_young() -> Iterator[None]:
+    """Have the collector look at young objects only, until the end of the context, where nothing is frozen any more."""
+    before = gc.get_threshold()
+    gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+
+
 @asynccontextmanager
 async def collect_when_idle(is_loading: Callable[[], bool] = lambda: False) -> AsyncIterator[None]:
     """Collect the garbage of this process as described above, from its start until its stop.
 
     A command may have disabled the collector until then.
     """
-    before = gc.get_threshold()
     gc.enable()
-    gc.set_threshold(YOUNG_OBJECTS, YOUNG_COLLECTIONS, NEVER)
-    collecting = asyncio.create_task(_collect_forever(IdleCollector(is_loading=is_loading)))
-    try:
-        yield
-    finally:
-        collecting.cancel()
-        with suppress(asyncio.CancelledError):
-            await collecting
-        gc.unfreeze()
-        gc.set_threshold(*before)
+    with collecting_young():
+        collecting = asyncio.create_task(_collect_forever(IdleCollector(is_loading=is_loading)))
+        try:
+            yield
+        finally:
+            collecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await collecting
 
 
 async def _collect_forever(collector: IdleCollector) -> None:
