@@ -45,9 +45,8 @@ class RateLimiter:
         with self._lock:
             now = self._clock()
             left = {key: self._tokens(key, now) for key in keys}
-            for tokens in left.values():
-                if tokens < charged:
-                    raise RateLimitExceeded(math.ceil((charged - min(left.values())) * MINUTE / self._capacity))
+            if (fewest := min(left.values(), default=charged)) < charged:
+                raise RateLimitExceeded(math.ceil((charged - fewest) * MINUTE / self._capacity))
             for key, tokens in left.items():
                 self._buckets[key] = tokens - taken, now
             if len(self._buckets) > MAX_KEYS:

@@ -313,14 +313,20 @@ class AggregateSnapshot:
         The texts of the same field are fetched for all aggregates loaded with this one.
         """
         if reference not in self._texts:
-            if (known := self.session.recall_text(reference)) is not None:
-                self.session.count_characters(len(known))
+            if (known := self._recall_text(reference)) is not None:
                 return known
             group = path.partition("/")[0]
             batch = self._batch(aggregate)
             # A value that may have been so is in no claim of the state.
             self.load_texts([reference, *(r for _, each in batch for r in _text_references(each, group))])
         return self.read_loaded_text(reference)
+
+    def _recall_text(self, reference: str) -> str | None:
+        """Return a text if the process has it in memory, and count its characters."""
+        text = self.session.recall_text(reference)
+        if text is not None:
+            self.session.count_characters(len(text))
+        return text
 
     def read_loaded_text(self, reference: str) -> str | None:
         """Return a text that was fetched, None where it was removed; raises CorruptText."""

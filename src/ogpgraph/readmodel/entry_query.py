@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 from ogpgraph.readmodel.tags import FOREVER
 
@@ -134,20 +135,15 @@ def _path_conditions(query: EntryQuery, parameters: dict[str, object]) -> Iterat
     yield f"e.paths in (select p.paths from path_set p where p.path in ({found}))" if matches else "1 = 0"
 
 
-class _Dimensions(dict[str, str]):
-    """Column → the dimension of its terms; the same string each time, whose hash is computed once."""
-
-    def __missing__(self, column: str) -> str:
-        dimension = self[column] = f"entry/{column}"
-        return dimension
-
-
-_DIMENSIONS = _Dimensions()
+@cache
+def _dimension_of(column: str) -> str:
+    """Return the dimension of the terms of a column: the same string each time, whose hash is computed once."""
+    return f"entry/{column}"
 
 
 def entry_term(column: str, value: str) -> tuple[str, str]:
     """Return the term of a value in a column of `entry`; its dimension is none that tags have."""
-    return _DIMENSIONS[column], value
+    return _dimension_of(column), value
 
 
 def _keys_of_values(name: str, column: str, values: tuple[str, ...], parameters: dict[str, object]) -> str:

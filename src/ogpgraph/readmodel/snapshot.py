@@ -508,8 +508,7 @@ class Snapshot(AggregateSnapshot):
         The texts that `references` finds in all entries loaded so far are fetched with it.
         """
         if reference not in self._texts:
-            if (known := self.session.recall_text(reference)) is not None:
-                self.session.count_characters(len(known))
+            if (known := self._recall_text(reference)) is not None:
                 return known
             self.load_texts([reference, *(r for entry in self._iter_loaded_entries() for r in references(entry))])
         return self.read_loaded_text(reference)

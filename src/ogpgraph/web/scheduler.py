@@ -357,8 +357,8 @@ class Scheduler:
             self._count_begun(1)
 
     def _count_begun(self, by: int) -> None:
-        self._begun_count += by
-        if self._on_expensive is not None and self._begun_count in (0, by):
+        before, self._begun_count = self._begun_count, self._begun_count + by
+        if self._on_expensive is not None and (before == 0 or self._begun_count == 0):
             self._on_expensive(self._begun_count > 0)
 
     # Worker threads
