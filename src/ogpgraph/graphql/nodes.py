@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ogpgraph.domain.state_id import StateId
 from ogpgraph.graphql.part import Node, Part
-from ogpgraph.graphql.subject import Entry, Source, Subject, build_subject
+from ogpgraph.graphql.subject import Entry, Source, Subject
 from ogpgraph.graphql.types import ActionPlan, Commitment
 from ogpgraph.readmodel.snapshot import Snapshot
 
@@ -19,7 +19,7 @@ def find_node(snapshot: Snapshot, state_id: StateId) -> Node | None:
         is_entry_id = state_id == StateId(state_id.stream)
         entry = snapshot.find_entry_by_event(state_id.stream) if is_entry_id else None
         return Entry.of(entry, snapshot) if entry else None
-    subject = build_subject(state, snapshot)
+    subject = Subject.of(state, snapshot)
     if not state_id.path:
         return subject
     parts = iter_parts(subject, state_id.path.partition("/")[0])

@@ -21,7 +21,7 @@ from ogpgraph.graphql.facets import FACET_COST, CountedDimensions, Facet, count_
 from ogpgraph.graphql.filters import CommitmentFilter, MemberFilter, list_condition
 from ogpgraph.graphql.nodes import find_node
 from ogpgraph.graphql.part import Node
-from ogpgraph.graphql.subject import Entry, build_subject, entry_of_claim
+from ogpgraph.graphql.subject import Entry, Subject, entry_of_claim
 from ogpgraph.graphql.weights import LOOKUP_COST, SEARCH, computed, weighs
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.bookmark import Bookmark
@@ -158,7 +158,7 @@ class SearchHit:
     def entry(self) -> Entry | None:
         state = self.page.find(self.hit)
         claim = state.current_claim(self.hit.path)
-        return entry_of_claim(build_subject(state, self.page.snapshot), claim) if claim else None
+        return entry_of_claim(Subject.of(state, self.page.snapshot), claim) if claim else None
 
 
 class HitPage:

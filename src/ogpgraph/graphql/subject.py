@@ -347,7 +347,7 @@ class Entry(EntryFacts):
         then, state = self.snapshot.as_of_entry(self.entry, lambda entry: entry.stream)
         if state is None:
             raise LookupError(f"entry {self.entry.position} has no subject")
-        return build_subject(state, then)
+        return Subject.of(state, then)
 
     @strawberry.field(
         metadata=READS_HEAD,
@@ -358,7 +358,7 @@ class Entry(EntryFacts):
         head, state = self.snapshot.find_present(self.entry)
         if state is None:
             raise LookupError(f"entry {self.entry.position} has no subject")
-        return build_subject(state, head)
+        return Subject.of(state, head)
 
     @strawberry.field(
         metadata=FIXED,
@@ -538,11 +538,3 @@ def entry_of_claim(owner: Owner, claim: StoredClaim) -> Entry:
     if entry is None:
         raise LookupError(f"{owner.state.id} has no entry of revision {claim.revision}")
     return Entry.of(entry, owner.snapshot)
-
-
-def build_subject(state: Aggregate, snapshot: Snapshot) -> Subject:
-    """Return the object of an aggregate; raises LookupError if the schema has no type for it."""
-    object_type = SUBJECT_TYPES.get(state.type)
-    if object_type is None:
-        raise LookupError(f"the schema has no type for {state.id}")
-    return object_type(state=state, snapshot=snapshot)

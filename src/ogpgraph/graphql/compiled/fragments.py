@@ -17,7 +17,7 @@ from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.graphql.compiled.leaves import refuse
 from ogpgraph.graphql.compiled.run import Json, Run, encode, join_items
 from ogpgraph.graphql.compiled.selections import NULL, Function, VersionedSelection
-from ogpgraph.graphql.subject import Entry, Subject, build_subject
+from ogpgraph.graphql.subject import Entry, Subject
 from ogpgraph.readmodel.aggregate_snapshot import ANY_POSITION
 from ogpgraph.readmodel.fragment_cache import Fragment, FragmentTable
 from ogpgraph.readmodel.index import LISTING
@@ -281,7 +281,7 @@ def read_aggregates(
     """Return the aggregates of versions, which a view has, as objects that are read through a template of it."""
     streams = view.session.state.streams.streams_of(versions)
     states = view.find_many(streams)
-    found = [build_subject(states[stream], template) for stream in streams]
+    found = [Subject.of(states[stream], template) for stream in streams]
     if any(type(each) is not class_ for each in found) or list(map(view.since, streams)) != list(versions):
         refuse(found)
     return found

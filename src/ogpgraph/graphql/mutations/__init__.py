@@ -1,7 +1,7 @@
 """The mutations of the schema, derived from the declarations of commands in the domain.
 
-`inputs` has the fields that all inputs share; `derivation` builds the inputs and fields of mutations; `execution` has
-what mutations return, and executes them; `reference` generates `docs/mutations.md`.
+`inputs` has the fields that all inputs share; `derivation` builds the inputs and fields of mutations; `payloads` has
+what they return; `execution` executes them; `reference` generates `docs/mutations.md`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import strawberry
 
 from ogpgraph.domain.commands import COMMANDS
 from ogpgraph.graphql.mutations.derivation import build_input_type, build_mutation
-from ogpgraph.graphql.mutations.execution import PAYLOADS, build_resolver
+from ogpgraph.graphql.mutations.execution import build_resolver
+from ogpgraph.graphql.mutations.payloads import PAYLOADS
 
 INPUT_TYPES: dict[str, Any] = {name: build_input_type(declaration) for name, declaration in COMMANDS.items()}
 """Name of mutation → the type of its input."""
