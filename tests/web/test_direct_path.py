@@ -34,6 +34,7 @@ from ogpgraph.web.direct_path import BODY_SECONDS
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.header_sets import MAX_HEADER_SETS, HeaderSet, HeaderSets
 from ogpgraph.web.loop_shares import SHARE_SECONDS, LoopShares
+from ogpgraph.web.task import Lane
 from tests.auth.client import issue_token
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
@@ -368,7 +369,7 @@ async def test_what_was_answered_before_waits_for_nobody_and_what_was_not_waits_
         ]
         while not scheduler.waiting:  # noqa: ASYNC110 - the scheduler has no event for it
             await asyncio.sleep(0)
-        scheduler._cheap.charge(Client("127.0.0.1"), 1.0)  # so that the other one would go first
+        scheduler._waiting.charge(Lane.CHEAP, Client("127.0.0.1"), 1.0)  # so that the other one would go first
         assert (await send(app, known)).status == 200
         waiting_one = asyncio.create_task(send(app, other))
         while scheduler.waiting < 2:  # noqa: ASYNC110

@@ -14,6 +14,7 @@ from ogpgraph.web.deadline import Deadline, OperationCancelled
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.scheduler import CHEAP_COST, Scheduler, SchedulerLimits
+from ogpgraph.web.waiting_tasks import WaitingLimits
 
 pytestmark = pytest.mark.anyio
 
@@ -251,7 +252,7 @@ async def test_one_that_reaches_no_checkpoint_stops_nobody() -> None:
 
 
 async def test_what_waits_is_bounded_for_each_client() -> None:
-    operations = Operations(SchedulerLimits(waiting_each=3, waiting_bytes_each=100))
+    operations = Operations(SchedulerLimits(waiting=WaitingLimits(tasks_each=3, bytes_each=100)))
     tasks = [await operations.hold_turn(), *(operations.start(A) for _ in range(3))]
     await operations.wait_for_waiting(3)
     rejected = await rejection_of(operations.start(A))
@@ -265,7 +266,7 @@ async def test_what_waits_is_bounded_for_each_client() -> None:
 
 
 async def test_whoever_has_most_waiting_makes_room_for_others() -> None:
-    operations = Operations(SchedulerLimits(waiting=4))
+    operations = Operations(SchedulerLimits(waiting=WaitingLimits(tasks=4)))
     held, *tasks = [await operations.hold_turn(C), *(operations.start(A) for _ in range(4))]
     await operations.wait_for_waiting(4)
     admitted = operations.start(B)
@@ -420,7 +421,7 @@ async def test_who_is_cancelled_while_it_waits_for_a_turn_on_the_event_loop_take
 
 
 async def test_who_has_too_much_waiting_gets_no_turn_on_the_event_loop() -> None:
-    operations = Operations(SchedulerLimits(waiting_each=1))
+    operations = Operations(SchedulerLimits(waiting=WaitingLimits(tasks_each=1)))
     holder = await operations.hold_turn(A)
     waiting_one = operations.start(B)
     await operations.wait_for_waiting(1)
