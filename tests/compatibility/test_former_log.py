@@ -18,7 +18,7 @@ import pytest
 
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.log_identity import UnsupportedLogFormat
-from ogpgraph.storage.postgres import translate_ddl
+from ogpgraph.storage.postgres_dialect import translate_ddl
 from ogpgraph.system import migrate, open_system, require_migrated
 from tests.conftest import BOTH_ENGINES, DatabaseFactory
 

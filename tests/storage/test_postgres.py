@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ogpgraph.storage import postgres
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import ConnectionLost, DatabaseError
+from ogpgraph.storage.postgres_transaction import COPY_MIN_ROWS
 from ogpgraph.system import open_system
 from tests.conftest import ONLY_POSTGRES
 from tests.support.proxy import Proxy
@@ -94,9 +95,7 @@ def test_commit_answered_by_a_rollback_raises(url: str) -> None:
 
     def write() -> None:
         with database.write() as transaction:
-            transaction.insert(
-                "projector", PROJECTOR, [(str(n), 2, 0, 0, 0, "") for n in range(postgres.COPY_MIN_ROWS)]
-            )
+            transaction.insert("projector", PROJECTOR, [(str(n), 2, 0, 0, 0, "") for n in range(COPY_MIN_ROWS)])
             with suppress(DatabaseError):
                 transaction.execute("select 1 / 0")
 

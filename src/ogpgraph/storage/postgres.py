@@ -1,21 +1,17 @@
-"""PostgreSQL: translates the statements, and makes appends take turns so that no reader misses an event.
+"""PostgreSQL: a pool of connections, and appends that take turns so that no reader misses an event.
 
-Writing transactions use the pipeline mode of the protocol: a round trip takes longer than most statements.
+Statements are translated by `postgres_dialect` and executed by `postgres_transaction`.
 """
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
-from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -23,28 +19,20 @@ from ogpgraph.storage.database import (
     ConnectionLost,
     Database,
     DatabaseError,
-    DataRejected,
     LockTimeout,
-    Parameters,
     Row,
-    StatementCancelled,
-    StorageDamaged,
-    StorageFull,
-    StorageReadOnly,
     StorageUnavailable,
-    TablesMissing,
     Transaction,
-    UniqueViolation,
     split_statements,
 )
-from ogpgraph.storage.postgres_version import (
-    SELECT_TRANSACTION,
-    Era,
-    KnownTransactions,
-    PostgresVersion,
-    PostgresVersionChannel,
-    TransactionCommit,
+from ogpgraph.storage.postgres_dialect import translate_ddl
+from ogpgraph.storage.postgres_transaction import (
+    LOCK_READ_MODEL,
+    AutocommitTransaction,
+    PostgresTransaction,
+    to_milliseconds,
 )
+from ogpgraph.storage.postgres_version import Era, KnownTransactions, PostgresVersion, PostgresVersionChannel
 from ogpgraph.storage.shared_read import SharedRead
 from ogpgraph.storage.waiting import waiting
 
@@ -53,34 +41,10 @@ POOL_SIZE = 10
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 10
 HEARTBEAT_SECONDS = 0.5
-STREAM_ROWS = 2_000
-COPY_MIN_ROWS = 20
-"""From so many rows on, COPY is faster than one insert with all values."""
 MIGRATION_LOCK = 0x6F67706772617068
 """The key of the advisory lock, "ogpgraph" in ASCII."""
 CHANNEL = "ogpgraph_event"
-_ERRORS: dict[type[psycopg.Error], type[DatabaseError]] = {
-    psycopg.errors.UniqueViolation: UniqueViolation,
-    psycopg.DataError: DataRejected,
-    psycopg.IntegrityError: DataRejected,
-    psycopg.errors.UndefinedColumn: DataRejected,
-    psycopg.errors.QueryCanceled: StatementCancelled,
-    psycopg.errors.LockNotAvailable: LockTimeout,
-    psycopg.errors.DeadlockDetected: LockTimeout,
-    psycopg.errors.ReadOnlySqlTransaction: StorageReadOnly,
-    psycopg.errors.DiskFull: StorageFull,
-    psycopg.errors.DataCorrupted: StorageDamaged,
-    psycopg.errors.IndexCorrupted: StorageDamaged,
-}
-"""The errors of the server and what each means; the first that fits, as one may be another's subclass."""
-_ROLLED_BACK = "the transaction was rolled back: a statement before had failed"
-_PARAMETER = re.compile(r"(\bin )?(?<![:\w]):([a-z_][a-z_0-9]*)")
-_CONCATENATION = re.compile(r"group_concat\(([^)]*)\)")
-# Before the first query fixes the view, so that a rebuild that swaps the tables is waited for and never seen in half.
-# Everyone who locks several tables begins with the projector's, so that no two wait for each other.
-_LOCK_READ_MODEL = "lock table projector, stream, term, entry, version, tag in access share mode"
-_READ = f"begin isolation level repeatable read, read only; {_LOCK_READ_MODEL}"
-_READ_COMMITTED = f"begin isolation level read committed, read only; {_LOCK_READ_MODEL}"
+_READ = f"begin isolation level repeatable read, read only; {LOCK_READ_MODEL}"
 _READ_LOG = "begin isolation level repeatable read, read only"
 _WRITE = "begin"
 _WRITE_ASYNC = "begin; set local synchronous_commit = off"
@@ -95,156 +59,6 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-
-
-class PostgresTransaction(Transaction):
-    """A transaction on one connection."""
-
-    def __init__(self, connection: psycopg.Connection[Row]) -> None:
-        self._connection = connection
-        self._pipeline = ExitStack()
-
-    @property
-    def database_name(self) -> str:
-        return self._connection.info.dbname
-
-    def begin(self, statements: str) -> None:
-        """Begin with some statements; raises ConnectionLost where the connection is dead."""
-        with waiting(), _translate_errors(self._connection):
-            self._connection.execute(statements.encode())
-
-    @contextmanager
-    def commit_at_end(self) -> Iterator[None]:
-        """Pipeline the statements of the context and commit at its end; raises the error of any of them."""
-        with _translate_errors(self._connection):
-            self._pipeline.enter_context(self._connection.pipeline())
-            try:
-                yield
-                number, done = self._execute_commit()
-            except BaseException:
-                with suppress(psycopg.Error):  # the statements after the failure report only that they were skipped
-                    self._pipeline.close()
-                raise
-            self._pipeline.close()
-        if done.statusmessage != "COMMIT":  # after a failed statement, the server answers a commit with ROLLBACK
-            raise DatabaseError(_ROLLED_BACK)
-        if written := number.fetchone():
-            self.commit = TransactionCommit.of(written)
-
-    def _execute_commit(self) -> tuple[psycopg.Cursor[Row], psycopg.Cursor[Row]]:
-        """Ask for the number of the transaction and commit; returns the outcomes."""
-        try:
-            return self._connection.execute(SELECT_TRANSACTION), self._connection.execute(b"commit")
-        except psycopg.errors.InFailedSqlTransaction as error:  # which is known at once outside a pipeline
-            raise DatabaseError(_ROLLED_BACK) from error
-
-    def roll_back(self) -> None:
-        """Roll back what was not committed, and make the connection reusable."""
-        try:
-            if not self._connection.closed:
-                self._connection.rollback()
-        except psycopg.Error:  # cancelled in the middle of a statement: it cannot be used again
-            self._connection.close()
-
-    def fetch_all(self, sql: str, **parameters: object) -> list[Row]:
-        self.statements += 1
-        with waiting(), _translate_errors(self._connection):
-            return self._connection.execute(translate_parameters(sql), _adapt(parameters)).fetchall()
-
-    def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
-        self.statements += 1
-        self._leave_pipeline()
-        # A server-side cursor lives in a transaction; outside of one it has to be declared WITH HOLD.
-        is_autocommit = self._is_autocommit()
-        with _translate_errors(self._connection), self._connection.cursor("stream", withhold=is_autocommit) as cursor:
-            cursor.itersize = STREAM_ROWS
-            with waiting():
-                cursor.execute(translate_parameters(sql), _adapt(parameters))
-            yield from cursor
-
-    def execute(self, sql: str, **parameters: object) -> None:
-        self.statements += 1
-        with _translate_errors(self._connection):
-            self._connection.execute(translate_parameters(sql), _adapt(parameters))
-
-    def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> None:
-        if not (all_parameters := list(parameters)):
-            return
-        if len(all_parameters) == 1:
-            self.execute(sql, **all_parameters[0])
-            return
-        self.statements += 1
-        with _translate_errors(self._connection), self._connection.cursor() as cursor:
-            cursor.executemany(translate_parameters(sql), all_parameters)
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """Insert many rows by COPY, and few by one insert."""
-        if not rows:
-            return
-        self.statements += 1
-        names = ", ".join(columns)
-        if len(rows) >= COPY_MIN_ROWS:
-            self._leave_pipeline()
-        with _translate_errors(self._connection), self._connection.cursor() as cursor:
-            if len(rows) < COPY_MIN_ROWS:
-                places = ", ".join(["(" + ", ".join(["%s"] * len(columns)) + ")"] * len(rows))
-                statement = f"insert into {table} ({names}) overriding system value values {places}"  # noqa: S608 - our own tables' names
-                cursor.execute(statement.encode(), list(chain(*rows)))
-                return
-            with cursor.copy(f"copy {table} ({names}) from stdin".encode()) as copy:
-                for row in rows:
-                    copy.write_row(row)
-
-    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:  # noqa: ARG002 - a server cannot call it
-        """Have the server cancel each statement after `seconds`: `is_over` cannot end one earlier."""
-        self.execute("select set_config('statement_timeout', :timeout, true)", timeout=f"{_milliseconds(seconds)}ms")
-
-    def continue_numbering(self, table: str, column: str) -> None:
-        self.execute(
-            f"select setval(pg_get_serial_sequence('{table}', '{column}'), max({column})) from {table} "  # noqa: S608
-            "having count(*) > 0"
-        )
-
-    def lock_tables(self, tables: Sequence[str]) -> None:
-        self.execute(f"lock table {', '.join(tables)} in access exclusive mode")
-
-    def _is_autocommit(self) -> bool:
-        return bool(self._connection.info.transaction_status == TransactionStatus.IDLE)
-
-    def _leave_pipeline(self) -> None:
-        """Leave the pipeline mode, which supports neither COPY nor server-side cursors."""
-        with _translate_errors(self._connection):
-            self._pipeline.close()
-
-
-class AutocommitTransaction(PostgresTransaction):
-    """Reads each statement in a transaction of its own, until a deadline is set.
-
-    A statement timeout that outlives its transaction would apply to the next user of the connection, too. So with a
-    deadline the next statement begins a transaction, in which each statement still sees what was committed before it.
-    It begins no earlier, because a reader that reads nothing more need not wait for the server.
-    """
-
-    _pending_seconds: float | None = None
-
-    def set_deadline(self, is_over: Callable[[], bool], seconds: float) -> None:
-        if self._is_autocommit():
-            self._pending_seconds = seconds
-        else:
-            super().set_deadline(is_over, seconds)
-
-    def fetch_all(self, sql: str, **parameters: object) -> list[Row]:
-        self._begin_if_pending()
-        return super().fetch_all(sql, **parameters)
-
-    def stream(self, sql: str, **parameters: object) -> Iterator[Row]:
-        self._begin_if_pending()
-        return super().stream(sql, **parameters)
-
-    def _begin_if_pending(self) -> None:
-        if self._pending_seconds is not None:
-            seconds, self._pending_seconds = self._pending_seconds, None
-            self.begin(f"{_READ_COMMITTED}; set local statement_timeout = {_milliseconds(seconds)}")
 
 
 class PostgresDatabase(Database):
@@ -334,7 +148,7 @@ class PostgresDatabase(Database):
 
     @contextmanager
     def write(self, *, durable: bool = True, lock_seconds: float | None = None) -> Iterator[Transaction]:
-        timeout = "" if lock_seconds is None else f"; set local lock_timeout = {_milliseconds(lock_seconds)}"
+        timeout = "" if lock_seconds is None else f"; set local lock_timeout = {to_milliseconds(lock_seconds)}"
         begin = (_WRITE if durable else _WRITE_ASYNC) + timeout
         with self._begin(begin) as transaction, transaction.commit_at_end():
             yield transaction
@@ -424,50 +238,3 @@ class PostgresDatabase(Database):
             if not self._is_open:
                 self._pool.open()
                 self._is_open = True
-
-
-@lru_cache(maxsize=2_000)
-def translate_parameters(sql: str) -> bytes:
-    """Return a statement in psycopg's form: `:name` → `%(name)s`, `in :names` → `= any(%(names)s)`.
-
-    `group_concat(column)` becomes the same aggregate in PostgreSQL's dialect.
-    """
-    sql = _CONCATENATION.sub(r"string_agg(\1::text, ',')", sql.replace("%", "%%"))
-    return _PARAMETER.sub(_replace_parameter, sql).encode()
-
-
-def _replace_parameter(found: re.Match[str]) -> str:
-    is_list, name = found.groups()
-    return f"= any(%({name})s)" if is_list else f"%({name})s"
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))  # 0 would mean no timeout
-
-
-def _adapt(parameters: dict[str, object]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in parameters.items()}
-
-
-def translate_ddl(statement: str) -> str:
-    """Return a definition in PostgreSQL's dialect; texts are compared by their bytes, as they are in SQLite."""
-    statement = statement.replace(
-        "integer primary key autoincrement", "bigint generated always as identity primary key"
-    )
-    statement = statement.removesuffix("without rowid")
-    return re.sub(r"\btext\b", 'text collate "C"', re.sub(r"\bblob\b", "bytea", statement))
-
-
-@contextmanager
-def _translate_errors(connection: psycopg.Connection[Row]) -> Iterator[None]:
-    try:
-        yield
-    except tuple(_ERRORS) as error:
-        raise next(each for kind, each in _ERRORS.items() if isinstance(error, kind))(str(error)) from error
-    except psycopg.errors.UndefinedTable as error:
-        raise TablesMissing from error
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        # In a pipeline, the server's last message may be read before the connection is seen to be closed.
-        if connection.closed or error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
-            raise ConnectionLost(f"the connection to the database broke: {error}") from error
-        raise StorageUnavailable(str(error)) from error
