@@ -6,42 +6,30 @@ rejected by their length, their tokens and their cost before validation, whose t
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from functools import partial
 from hashlib import sha256
 from threading import Lock
 from typing import Any, Final
 
 import msgspec
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
-    FloatValueNode,
     GraphQLError,
     GraphQLSchema,
-    IntValueNode,
     OperationDefinitionNode,
     OperationType,
-    StringValueNode,
-    ValidationRule,
-    ValuesOfCorrectTypeRule,
     get_operation_ast,
     parse,
-    specified_rules,
-    validate,
 )
-from graphql.validation.validation_context import ASTValidationContext
-from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
-from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from ogpgraph.error_code import ErrorCode
 from ogpgraph.graphql.argument_cost import Tally, VariableUse
 from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.deprecation import Deprecation, find_in_document, find_in_variables
+from ogpgraph.graphql.document_validation import validate_document
 from ogpgraph.graphql.errors import LimitExceeded
-from ogpgraph.graphql.input_errors import InputValuesRule, show_value
+from ogpgraph.graphql.input_errors import show_value
 from ogpgraph.graphql.operation_cost import NO_COST, OperationCost
 from ogpgraph.graphql.query_cost import measure_document
 from ogpgraph.graphql.query_limits import QueryLimits, check_length
@@ -227,7 +215,9 @@ class DocumentCache:
         )
         # Validation compares fields pairwise (0.9 s for 990 times `a{b}`), so the limits are checked before it.
         cost = self._check_limits(document, document.operation(name), variables or {}, limit)
-        self._validate(document.ast, cost, check)
+        errors = validate_document(self._schema, document.ast, max_errors=self._limits.max_errors, check=check)
+        if errors:
+            raise RequestErrors(errors, code=RequestErrorCode.GRAPHQL_VALIDATION_FAILED, cost=cost.total)
         operation = select_operation(document.ast, name)
         self._cache.put(text, document)
         return PreparedOperation(document, operation, cost)
@@ -310,12 +300,6 @@ class DocumentCache:
         memory.add(memory.read(variables), cost)
         return cost
 
-    def _validate(self, document: DocumentNode, cost: OperationCost, check: Checkpoint) -> None:
-        rules = (partial(_Checkpoint, check), *_RULES)
-        errors = validate(self._schema, document, rules, max_errors=self._limits.max_errors)  # type: ignore[arg-type]  # it calls each with a context
-        if errors:
-            raise RequestErrors(errors, code=RequestErrorCode.GRAPHQL_VALIDATION_FAILED, cost=cost.total)
-
 
 def _name_of(operation: OperationDefinitionNode | None) -> str | None:
     return operation.name.value if operation and operation.name else None
@@ -340,43 +324,6 @@ def _explain_missing_operation(document: DocumentNode) -> str:
     if any(isinstance(definition, OperationDefinitionNode) for definition in document.definitions):
         return "The document has several operations: choose one by `operationName`."
     return "The document has no operation."
-
-
-class _Checkpoint(ASTValidationRule):
-    """Calls a function at each part of a document, before the rules look at it."""
-
-    def __init__(self, check: Checkpoint, context: ASTValidationContext) -> None:
-        super().__init__(context)
-        self._check = check
-
-    def enter(self, *_args: Any) -> None:
-        self._check()
-
-
-class _PlainValuesRule(ValidationRule):
-    """Literals follow the rules of variables: no NUL in a string (PostgreSQL has none), no number past a float."""
-
-    def enter_string_value(self, node: StringValueNode, *_args: Any) -> None:
-        if "\0" in node.value:
-            self.report_error(GraphQLError("A string has a NUL.", node))
-
-    def enter_int_value(self, node: IntValueNode, *_args: Any) -> None:
-        self._require_finite(node)
-
-    def enter_float_value(self, node: FloatValueNode, *_args: Any) -> None:
-        self._require_finite(node)
-
-    def _require_finite(self, node: IntValueNode | FloatValueNode) -> None:
-        if not math.isfinite(float(node.value)):
-            self.report_error(GraphQLError("A number is too large.", node))
-
-
-_RULES: Final[tuple[type[ASTValidationRule], ...]] = (
-    *(InputValuesRule if rule is ValuesOfCorrectTypeRule else rule for rule in specified_rules),
-    MaybeNullValidationRule,  # strawberry adds these two for `Maybe` inputs and `one_of`
-    OneOfInputValidationRule,
-    _PlainValuesRule,
-)
 
 
 class _LruCache:
