@@ -20,15 +20,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType
-from ogpgraph.domain.command import (
-    Command,
-    CommandType,
-    Format,
-    Language,
-    ReferenceTo,
-    Refusals,
-    normalize_code,
-)
+from ogpgraph.domain.command import Command, CommandType, Format, Language, ReferenceTo, Refusals, normalize_code
 from ogpgraph.domain.errors import NotFound
 from ogpgraph.domain.event import Facts, Origin
 from ogpgraph.domain.field import Field, Filter, FilterKind, fields_by_name

@@ -18,12 +18,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.web.direct_answers import NOT_STORED, DirectAnswer
-from ogpgraph.web.endpoint import PASSING, SLICE_BYTES, Passing, build_response, build_unchanged, send_sliced
+from ogpgraph.web.endpoint import PASSING, Passing
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.header_sets import ETAG, LENGTH, POSITION, REQUEST_ID, ROOT, HeaderSet, ResponseTemplate
 from ogpgraph.web.held_bytes import HeldBytes, Holding
 from ogpgraph.web.http_rules import COMPRESSED_FROM_BYTES, compress
 from ogpgraph.web.middleware import log_access, set_response_bookmark
+from ogpgraph.web.responses import SLICE_BYTES, build_response, build_unchanged, send_sliced
 from ogpgraph.web.whole_response import WholeResponses, find_whole_responses
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from http import HTTPStatus
 from typing import Final
 
 import msgspec
@@ -21,15 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import deprecation_headers
-from ogpgraph.web.caching import (
-    NO_STORE,
-    VARY,
-    CacheKey,
-    cache_headers,
-    cache_version,
-    etag_matches,
-    find_pinned,
-)
+from ogpgraph.web.caching import NO_STORE, CacheKey, cache_headers, cache_version, etag_matches, find_pinned
 from ogpgraph.web.document_cache import PreparedOperation, RequestErrors, ValidatedDocument
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import (
@@ -43,7 +34,6 @@ from ogpgraph.web.errors import (
     retry_headers,
 )
 from ogpgraph.web.held_bytes import Holding
-from ogpgraph.web.live.sse import encode_single_result
 from ogpgraph.web.middleware import request_id_of
 from ogpgraph.web.operation_service import OperationCall, OperationService, client_of
 from ogpgraph.web.request import (
@@ -56,6 +46,7 @@ from ogpgraph.web.request import (
     prefers_over_graphql_response,
     read_json_body,
 )
+from ogpgraph.web.responses import build_response, build_unchanged
 
 RespondWithEvents = Callable[[Request, RequestParameters], Awaitable[Response]]
 """Returns the event stream of a subscription."""
@@ -64,7 +55,6 @@ _HOW_SUBSCRIPTIONS_RUN: Final = (
     "A subscription gets many results, and JSON holds one. It runs at this address over server-sent events, with "
     f"`Accept: {EVENT_STREAM}`, or over a WebSocket with the subprotocol graphql-transport-ws; see docs/live.md."
 )
-SLICE_BYTES: Final = 65_536
 PASSING: Final = "passing"
 """The key in the state of a request's scope of what passes the middleware with it."""
 _METHODS: Final = "GET, HEAD, POST, OPTIONS"
@@ -349,46 +339,6 @@ def _encode_response(
     """Return a response in the negotiated media type, with the cost of the operation and its limit as extensions."""
     body = msgspec.json.encode({**payload, "extensions": call.extensions})
     return build_response(status, body, call.media_type, headers)
-
-
-def build_unchanged(headers: Mapping[str, str]) -> Response:
-    """Return the response (304) to a client that has what it asks for."""
-    return Response(status_code=304, headers={"Vary": VARY, **headers})
-
-
-def build_response(status: int, body: bytes, media_type: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a response with a body in the negotiated media type. What was not executed is no event, but JSON."""
-    is_event = media_type == EVENT_STREAM and status == HTTPStatus.OK
-    sent_type = JSON if media_type == EVENT_STREAM and not is_event else media_type
-    all_headers = {
-        "Content-Type": f"{sent_type}; charset=utf-8",
-        "Cache-Control": NO_STORE,
-        "Vary": VARY,
-        **(headers or {}),
-    }
-    return SlicedResponse(encode_single_result(body) if is_event else body, status, all_headers)
-
-
-class SlicedResponse(Response):
-    """A response whose body is sent a slice at a time: others get their turn while a large one is compressed."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if len(self.body) <= SLICE_BYTES:
-            await super().__call__(scope, receive, send)
-            return
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send_sliced(bytes(self.body), send)
-
-
-async def send_sliced(body: bytes, send: Send) -> None:
-    """Send the body of a response a slice at a time."""
-    if len(body) <= SLICE_BYTES:
-        await send({"type": "http.response.body", "body": body})
-        return
-    for start in range(0, len(body), SLICE_BYTES):
-        end = start + SLICE_BYTES
-        await send({"type": "http.response.body", "body": body[start:end], "more_body": end < len(body)})
-        await asyncio.sleep(0)
 
 
 def _do_nothing() -> None:

@@ -23,12 +23,7 @@ from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.lineage import recode_commitment
-from ogpgraph.domain.member import (
-    MEMBER,
-    MemberIdentity,
-    member_of_commitment_code,
-    register_known_member,
-)
+from ogpgraph.domain.member import MEMBER, MemberIdentity, member_of_commitment_code, register_known_member
 from ogpgraph.domain.renumbering import follow_renumbering
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.source_statements import NOTHING_STATED
@@ -86,10 +81,7 @@ from ogpgraph.importer.pages.extraction import (
 )
 from ogpgraph.importer.pages.labels import shipped_labels
 from ogpgraph.importer.pages.member_names import find_named_member
-from ogpgraph.importer.pages.page import (
-    READER,
-    reread_page,
-)
+from ogpgraph.importer.pages.page import READER, reread_page
 from ogpgraph.importer.pages.sibling_list import read_sibling_list
 from ogpgraph.importer.writer import TitlesByCode
 
