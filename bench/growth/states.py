@@ -17,7 +17,7 @@ from functools import cache, cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from ogpgraph.domain.member import MemberIdentity, known_members, region_of
+from ogpgraph.domain.member_table import MemberIdentity, known_members, region_of
 from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
 
 ROWS = {"2015": 1_986, "2016": 1_927, "2024": 558}

@@ -11,7 +11,7 @@ from ogpgraph.domain.action_plan import Cycle
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT
 from ogpgraph.domain.field import ANY_PATH, Dependency, DerivedDimension, Field, Filter, FilterKind, filter_kind_of
-from ogpgraph.domain.member import MemberKind
+from ogpgraph.domain.member_table import MemberKind
 from ogpgraph.domain.roles import GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ogpgraph.domain.link import link_commitments
-from ogpgraph.domain.member import known_members
+from ogpgraph.domain.member_table import known_members
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.system import System, migrate, open_system
 from tests.conftest import TickingClock

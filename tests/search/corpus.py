@@ -13,7 +13,8 @@ from msgspec import Struct
 from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.commitment import register_commitment, translate_commitment
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.member import lookup_member, register_known_member
+from ogpgraph.domain.member import register_known_member
+from ogpgraph.domain.member_table import lookup_member
 from ogpgraph.domain.milestone import add_milestone
 from ogpgraph.domain.review import record_narrative
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork

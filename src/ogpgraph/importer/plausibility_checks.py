@@ -10,7 +10,7 @@ from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.commitment_fields import is_listed_only
 from ogpgraph.domain.event import Origin
-from ogpgraph.domain.member import lookup_member, member_of_commitment_code
+from ogpgraph.domain.member_table import lookup_member, member_of_commitment_code
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.domain.values import Rating, ReportedRating, TextValue
 from ogpgraph.importer.observations.value_equivalence import TextLookup

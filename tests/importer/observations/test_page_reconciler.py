@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.domain.member import member_of_commitment_code
+from ogpgraph.domain.member_table import member_of_commitment_code
 from ogpgraph.domain.renumbering import renumber_milestone
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.domain.values import ReportedRating

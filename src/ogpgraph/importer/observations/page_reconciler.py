@@ -23,7 +23,8 @@ from ogpgraph.domain.commitment import decide_events, register_commitment
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Cause, Facts, NewEvent, Origin
 from ogpgraph.domain.lineage import recode_commitment
-from ogpgraph.domain.member import MEMBER, MemberIdentity, member_of_commitment_code, register_known_member
+from ogpgraph.domain.member import MEMBER, register_known_member
+from ogpgraph.domain.member_table import MemberIdentity, member_of_commitment_code
 from ogpgraph.domain.renumbering import follow_renumbering
 from ogpgraph.domain.source import content_hash, last_observed_at, observations
 from ogpgraph.domain.source_statements import NOTHING_STATED

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ogpgraph.domain.member import MemberIdentity, known_members, lookup_member, member_of_commitment_code
+from ogpgraph.domain.member_table import MemberIdentity, known_members, lookup_member, member_of_commitment_code
 from ogpgraph.importer.pages.labels import shipped_labels
 from ogpgraph.importer.pages.text import fold
 

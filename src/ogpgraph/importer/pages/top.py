@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
-from ogpgraph.domain.member import member_of_commitment_code
+from ogpgraph.domain.member_table import member_of_commitment_code
 from ogpgraph.importer.pages.canonical import TITLE_PATTERN, CanonicalPage, find_title_line, match_code_line
 from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.member_names import find_named_member

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from ogpgraph.domain.member import MemberIdentity, lookup_member, member_of_commitment_code
+from ogpgraph.domain.member_table import MemberIdentity, lookup_member, member_of_commitment_code
 from ogpgraph.importer.observations.value_equivalence import normalize_spelling, normalize_title
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark

@@ -15,7 +15,8 @@ from msgspec import structs
 from ogpgraph.application.translation import ReportUnrecorded, to_published_facts
 from ogpgraph.domain.action_plan import PLAN, register_action_plan
 from ogpgraph.domain.event import Evidence, Facts, Origin
-from ogpgraph.domain.member import MEMBER, MemberIdentity, MemberKind, lookup_member, register_known_member
+from ogpgraph.domain.member import MEMBER, register_known_member
+from ogpgraph.domain.member_table import MemberIdentity, MemberKind, lookup_member
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, PlainValue, Value
 from ogpgraph.importer.observations.observation import ObservationOutcome

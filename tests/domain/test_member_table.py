@@ -8,7 +8,7 @@ import msgspec
 import pycountry
 import pytest
 
-from ogpgraph.domain.member import (
+from ogpgraph.domain.member_table import (
     MemberIdentity,
     known_members,
     lookup_member,
