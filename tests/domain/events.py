@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.as_of import Timeline, advance_timeline
 from ogpgraph.domain.event import Cause, Envelope, Event, Facts, Origin
 from ogpgraph.domain.fold import replay
+from ogpgraph.domain.timeline import Timeline, advance_timeline
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind
 
 HEADER, NARRATIVE, PERSON = Origin.HEADER, Origin.NARRATIVE, Origin.PERSON

@@ -9,17 +9,10 @@ from typing import Any
 from ogpgraph.application.aggregate_loader import decode_logged_event
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
-from ogpgraph.domain.as_of import (
-    AggregateAsOf,
-    Timeline,
-    advance_timeline,
-    cut,
-    last_instant,
-    possible_states,
-    turning_days,
-)
+from ogpgraph.domain.as_of import AggregateAsOf, cut, possible_states
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
+from ogpgraph.domain.timeline import Timeline, advance_timeline, last_instant, turning_days
 from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.index import Index

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import Timeline
+from ogpgraph.domain.timeline import Timeline
 from ogpgraph.domain.values import TextListValue, TextValue
 from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.tags import AggregateTags, code_of, compute_tags

@@ -7,7 +7,8 @@ from itertools import count
 import pytest
 from hypothesis import Phase, given, settings
 
-from ogpgraph.domain.as_of import Timeline, cut, last_instant, turning_days
+from ogpgraph.domain.as_of import cut
+from ogpgraph.domain.timeline import Timeline, last_instant, turning_days
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import searched_texts
 from ogpgraph.readmodel.index import PRESENT_DAY

@@ -12,8 +12,8 @@ import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
-from ogpgraph.domain.as_of import last_instant
 from ogpgraph.domain.review import rating_dimension
+from ogpgraph.domain.timeline import last_instant
 from ogpgraph.domain.values import day_of, first_day
 from ogpgraph.domain.vocabulary import Indicator
 from ogpgraph.graphql.enums import INDICATOR_DESCRIPTIONS

@@ -9,7 +9,7 @@ import strawberry
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate import Claim as StoredClaim
-from ogpgraph.domain.as_of import Unknown as StoredUnknown
+from ogpgraph.domain.claim_options import Unknown as StoredUnknown
 from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import TranslationKind
 from ogpgraph.graphql.changes import claim_as_json

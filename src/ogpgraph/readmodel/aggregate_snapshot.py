@@ -15,19 +15,12 @@ from datetime import date, datetime
 from typing import Final, Protocol, Self, TypeVar
 
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, own_sources
-from ogpgraph.domain.as_of import (
-    AggregateAsOf,
-    EarlierClaims,
-    Timeline,
-    Unknown,
-    cut,
-    last_decided,
-    last_instant,
-    possible_states,
-)
+from ogpgraph.domain.as_of import AggregateAsOf, cut, last_decided, possible_states
+from ogpgraph.domain.claim_options import Unknown
 from ogpgraph.domain.code import resolve_code
 from ogpgraph.domain.source import last_observation_of
 from ogpgraph.domain.state_id import StateId
+from ogpgraph.domain.timeline import EarlierClaims, Timeline, last_instant
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel import queries

@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from ogpgraph.clock import to_microseconds
 from ogpgraph.domain.aggregate_types import decode_event
-from ogpgraph.domain.as_of import Timeline, advance_timeline
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
 from ogpgraph.domain.statement import statement_interval
+from ogpgraph.domain.timeline import Timeline, advance_timeline
 from ogpgraph.readmodel.batch_rows import RowBatch
 from ogpgraph.readmodel.earlier_claims import earlier_claims
 from ogpgraph.readmodel.entry import changed_paths

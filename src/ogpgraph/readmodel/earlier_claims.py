@@ -15,8 +15,9 @@ from typing import NamedTuple
 import msgspec
 
 from ogpgraph.domain.aggregate import Claim
-from ogpgraph.domain.as_of import FIRST_DAY, AggregateAsOf, Timeline, by_source
+from ogpgraph.domain.as_of import AggregateAsOf
 from ogpgraph.domain.field import Tag
+from ogpgraph.domain.timeline import FIRST_DAY, Timeline, by_source
 from ogpgraph.domain.values import day_of
 from ogpgraph.readmodel.entry_query import entry_term
 from ogpgraph.readmodel.states import compress, decompress, size_of_state

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
-from ogpgraph.domain.as_of import Timeline
+from ogpgraph.domain.timeline import Timeline
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.batch_rows import TermKeys
 from ogpgraph.readmodel.earlier_claims import decode_earlier

@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
-from ogpgraph.domain.as_of import FIRST_DAY, Reading, Timeline, list_readings, reading_on
 from ogpgraph.domain.field import Tag
+from ogpgraph.domain.readings import Reading, list_readings, reading_on
+from ogpgraph.domain.timeline import FIRST_DAY, Timeline
 from ogpgraph.domain.values import TextListValue, TextValue
 from ogpgraph.readmodel.tag_rules import FieldRule, TagRule, TypeRules
 

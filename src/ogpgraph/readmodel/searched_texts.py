@@ -14,9 +14,10 @@ from typing import Final, NamedTuple
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Reading, reading_on
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.field import Field, Tag
+from ogpgraph.domain.readings import Reading, reading_on
+from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY
 from ogpgraph.domain.values import day_of, value_text_references
 from ogpgraph.readmodel.entry_query import entry_term
 from ogpgraph.readmodel.rule_tags import FOREVER, Readings

@@ -14,8 +14,8 @@ from typing import Final
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import PATH_CACHE_SIZE, AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
-from ogpgraph.domain.as_of import DATED_TYPES, is_dated
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Tag
+from ogpgraph.domain.timeline import DATED_TYPES, is_dated
 from ogpgraph.domain.values import (
     Observation,
     Rating,

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
-from ogpgraph.domain.as_of import DATED_TYPES, FIRST_DAY, Timeline, is_dated, turning_days_of
 from ogpgraph.domain.field import Tag
+from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY, Timeline, is_dated, turning_days_of
 from ogpgraph.readmodel.rule_tags import FOREVER, DatedTag, Readings, RuleTags, TagDifference, unknown_dimension
 from ogpgraph.readmodel.tag_rules import CODED_TYPES, RULES, TagRule
 
