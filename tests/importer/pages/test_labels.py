@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.domain.vocabulary import POLICY_AREAS, VALUES_OF
-from ogpgraph.importer.pages.labels import HEADINGS, Labels, guess_label, match_label, shipped_labels, split_at_labels
+from ogpgraph.importer.pages.label_matching import HEADINGS, guess_label, match_label, split_at_labels
+from ogpgraph.importer.pages.labels import Labels, shipped_labels
 from ogpgraph.importer.pages.text import Line, normalize_policy_area
 from ogpgraph.importer.pages.values import parse_policy_areas
 from ogpgraph.languages import shipped_languages

@@ -21,7 +21,8 @@ from ogpgraph.importer.encoding import (
     repair_mojibake,
 )
 from ogpgraph.importer.pages.extraction import UnreadableInput, UnrecognizedPage
-from ogpgraph.importer.pages.labels import Labels, match_label
+from ogpgraph.importer.pages.label_matching import match_label
+from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.markup import extract_visible_text, is_html
 from ogpgraph.importer.pages.wrapping import find_cut_width, join_broken_values, join_wrapped_lines
 

@@ -6,16 +6,16 @@ import re
 from dataclasses import dataclass, field
 
 from ogpgraph.importer.pages.extraction import Remark
-from ogpgraph.importer.pages.labels import (
+from ogpgraph.importer.pages.label_matching import (
     HEADINGS,
     RATING_FIELDS,
     LabelMatch,
-    Labels,
     guess_label,
     is_field_value,
     match_label,
     split_at_labels,
 )
+from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.text import (
     Line,
     Span,

@@ -13,7 +13,8 @@ from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.header import REPORT_FIELDS, Header
-from ogpgraph.importer.pages.labels import HEADINGS, RATING_FIELDS, Labels
+from ogpgraph.importer.pages.label_matching import HEADINGS, RATING_FIELDS
+from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.text import Span, fold, is_cut_in_year, is_cut_off, normalize_policy_area
 from ogpgraph.importer.pages.values import (
     parse_institutions,

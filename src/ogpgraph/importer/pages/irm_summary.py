@@ -14,7 +14,8 @@ from itertools import takewhile
 from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
-from ogpgraph.importer.pages.labels import SUMMARY_FIELDS, Labels, split_at_labels
+from ogpgraph.importer.pages.label_matching import SUMMARY_FIELDS, split_at_labels
+from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, split_lines
 from ogpgraph.importer.pages.values import (
     parse_date_range,

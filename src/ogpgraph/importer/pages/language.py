@@ -14,7 +14,8 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from ogpgraph.importer.pages.extraction import UnreadableInput, UnrecognizedPage
-from ogpgraph.importer.pages.labels import Labels, LabelSet, match_label
+from ogpgraph.importer.pages.label_matching import match_label
+from ogpgraph.importer.pages.labels import Labels, LabelSet
 from ogpgraph.importer.pages.text import Line
 
 _LINES_WITH_LABELS = 60  # a header has some thirty lines

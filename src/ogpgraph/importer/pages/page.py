@@ -29,13 +29,8 @@ from ogpgraph.importer.pages.extraction import (
 from ogpgraph.importer.pages.header import Header, is_stated_label, parse_header
 from ogpgraph.importer.pages.header_facts import read_header
 from ogpgraph.importer.pages.irm_summary import find_number, find_stage, read_irm_summary
-from ogpgraph.importer.pages.labels import (
-    RATING_FIELDS,
-    LabelSet,
-    match_label,
-    shipped_labels,
-    split_at_labels,
-)
+from ogpgraph.importer.pages.label_matching import RATING_FIELDS, match_label, split_at_labels
+from ogpgraph.importer.pages.labels import LabelSet, shipped_labels
 from ogpgraph.importer.pages.language import choose_labels, explain_refusal
 from ogpgraph.importer.pages.prose import find_prose_ratings, read_roadmap
 from ogpgraph.importer.pages.sibling_list import read_sibling_list

@@ -18,7 +18,8 @@ from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue
 from ogpgraph.importer.pages.irm_summary import MILESTONE_LINE, NUMBERED_LINE
-from ogpgraph.importer.pages.labels import Labels, ProseRatingRule
+from ogpgraph.importer.pages.labels import Labels
+from ogpgraph.importer.pages.page_words import ProseRatingRule
 from ogpgraph.importer.pages.text import FoldedText, Line, Span, fold, fold_with_positions, split_lines
 from ogpgraph.importer.pages.values import (
     find_date_order,

@@ -15,7 +15,8 @@ from typing import Literal
 from ogpgraph.domain.values import PARTIAL_DATE, ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue
 from ogpgraph.importer.pages.extraction import ExtractedValue
-from ogpgraph.importer.pages.labels import DateWords, Labels
+from ogpgraph.importer.pages.labels import Labels
+from ogpgraph.importer.pages.page_words import DateWords
 from ogpgraph.importer.pages.text import Line, Span, fold, fold_with_positions, normalize_policy_area
 
 _LONGEST_INSTITUTION = 150  # a longer part is prose, in which a semicolon divides no list

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from ogpgraph.importer.pages.labels import SUMMARY_FIELDS, Labels, match_label, split_at_labels
+from ogpgraph.importer.pages.label_matching import SUMMARY_FIELDS, match_label, split_at_labels
+from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.text import Line, fold, is_continued
 
 _WIDTHS = range(36, 113)  # people break lines at 40 to 100 columns; the longest line may be shorter or have an indent
