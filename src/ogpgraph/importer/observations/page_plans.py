@@ -15,8 +15,8 @@ from ogpgraph.domain.action_plan import register_action_plan
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Facts, Origin
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
-from ogpgraph.domain.values import Interval, Observation, TextValue, Value
-from ogpgraph.importer.observations.differences import SourceStatements, says_none
+from ogpgraph.domain.values import Interval, Observation, TextValue
+from ogpgraph.importer.observations.differences import IsCutOff, IsSame, SourceStatements, says_none
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.observations.page_quotes import page_says, plan_spans, quote_page_again
 from ogpgraph.importer.observations.shared_facts import record_shared_facts
@@ -52,12 +52,8 @@ class PagePlans:
         self._stored_text = stored_text
         self._lookup_text = lookup_text
         self._remarks = remarks
-
-    def _is_same(self, _path: str, one: Value, other: Value) -> bool:
-        return is_equal_in_layout(one, other, self._lookup_text)
-
-    def _is_cut_off(self, path: str, value: Value, whole: Value) -> bool:
-        return is_cut_off_in_page(path, value, whole, self._lookup_text)
+        self._is_same: IsSame = partial(is_equal_in_layout, lookup_text)
+        self._is_cut_off: IsCutOff = partial(is_cut_off_in_page, lookup_text)
 
     def reconcile(self, member: Aggregate, facts: Facts, outcome: ObservationOutcome) -> str | None:
         """Record what the page states of its plan; return its stream, None where the page names no cycle or year."""

@@ -65,7 +65,7 @@ def _is_equal_after(normalize: Callable[[str], str], one: str | None, other: str
 _REST_OF_ITEM = re.compile(r"\s*[,;.(\n–—-]|\s+\n")
 
 
-def is_cut_off_in_page(path: str, value: Value, whole: Value, lookup_text: TextLookup) -> bool:
+def is_cut_off_in_page(lookup_text: TextLookup, path: str, value: Value, whole: Value) -> bool:
     """Return whether a text read from a page, or the last item of a list, is the beginning of what it was.
 
     It is not where the missing rest is a sentence, a line or an item of its own; names are never shortened so.
@@ -101,7 +101,7 @@ def _is_beginning(text: str | None, whole: str | None, *, is_name: bool) -> bool
     return is_name or not (text[-1] in ".!?:;\n" or _REST_OF_ITEM.match(whole[len(text) :]))
 
 
-def is_equal_in_layout(old: Value, new: Value, lookup_text: TextLookup) -> bool:
+def is_equal_in_layout(lookup_text: TextLookup, _path: str, old: Value, new: Value) -> bool:
     """Return whether two values that were read from pages differ in nothing but the layout of their texts."""
     match old, new:
         case TextValue(), TextValue():
