@@ -3,50 +3,36 @@
 Every field of a filter that is given has to hold. Null counts as not given; an empty input (`{}`) has no condition, so
 everything fulfils it, and for a related object that there is one; of an empty list nothing can be one, all hold, none
 does. Conditions are evaluated on the index of the snapshot that is read, so a filter holds at that position. The
-conditions on declared fields are derived from the declarations; those on related objects, and on several values of the
-same rating or milestone, are written here.
+conditions on declared fields are derived from the declarations; those on related objects are written here, and those
+on several values of the same rating or milestone in `part_filters`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from typing import Final
 
 import strawberry
 
-from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.action_plan import PLAN
 from ogpgraph.domain.aggregate_types import COMMITMENT
-from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.member import MEMBER
-from ogpgraph.domain.overdue import DONE_MILESTONES, has_passed
-from ogpgraph.domain.review import rating_dimension
-from ogpgraph.domain.source import LAST_OBSERVED, OBSERVED_BY
-from ogpgraph.domain.values import period_bounds
-from ogpgraph.domain.vocabulary import (
-    UNLISTED_STATUSES,
-    VALUES_OF,
-    CommitmentStatus,
-    Indicator,
-    MilestoneStatus,
-    OgpValue,
-    RatingState,
-    RatingValue,
-    Stage,
-)
-from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.domain.vocabulary import UNLISTED_STATUSES, CommitmentStatus
 from ogpgraph.graphql.facets import Dimension
-from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, require_day
+from ogpgraph.graphql.part_filters import (
+    LastObservedRange,
+    MilestoneFilter,
+    RatingFilter,
+    conjunction,
+    overdue_condition,
+)
+from ogpgraph.graphql.scalars import Position
 from ogpgraph.graphql.value_filters import (
-    UNKNOWN,
     EnumFilter,
     add_filter_fields,
     derive_filter_fields,
     enum_text,
     field_conditions,
-    overlaps,
-    unknown_condition,
 )
 from ogpgraph.graphql.weights import SEARCH, weighs
 from ogpgraph.readmodel.filters import (
@@ -54,16 +40,12 @@ from ogpgraph.readmodel.filters import (
     AnyOf,
     ChangedSince,
     Condition,
-    HasAnyValue,
     HasRelated,
     HasValue,
     IsUnknown,
     Not,
-    OnTheDay,
     Possible,
     RelatedTo,
-    ValueBetween,
-    ValueMatches,
 )
 from ogpgraph.readmodel.search import TextMatches
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -100,7 +82,7 @@ class MemberFilter:
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on members."""
-        return _conjunction(
+        return conjunction(
             *field_conditions(_MEMBER_FILTERS, self, snapshot),
             _has_commitment("member", self.commitments, snapshot),
             _text_matches(self.text, snapshot),
@@ -130,7 +112,7 @@ class ActionPlanFilter:
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on action plans."""
-        return _conjunction(
+        return conjunction(
             *field_conditions(_PLAN_FILTERS, self, snapshot),
             _related_to("member", "member", self.member, snapshot),
             _has_commitment("actionPlan", self.commitments, snapshot),
@@ -138,123 +120,6 @@ class ActionPlanFilter:
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
-
-
-@strawberry.input(description="Conditions on a rating. All given conditions have to hold for the same rating.")
-class RatingFilter:
-    indicator: Indicator = strawberry.field(description="The indicator that is rated.")
-    stage: Stage | None = strawberry.field(
-        default=None,
-        description="The stage of the rating. Omitted or null: the latest stage that has a value or, if none has one, "
-        "the latest, as in `Commitment.rating`.",
-    )
-    ogp_value: OgpValue | None = strawberry.field(
-        default=None,
-        description="The OGP value to which the rating refers. It needs a `stage`. Omitted or null: ratings of the "
-        "whole commitment.",
-    )
-    value: list[RatingValue] | None = strawberry.field(
-        default=None, description="The value is one of these, which have to be on the indicator's scale."
-    )
-    state: list[RatingState] | None = strawberry.field(
-        default=None, description="The state is one of these. RATED matches any value."
-    )
-    unknown: bool | None = strawberry.field(default=None, description=UNKNOWN)
-
-    def condition(self) -> Condition:
-        """Return the condition on commitments; raises GraphQLError for one that no rating can fulfil."""
-        self._require_possible()
-        dimension = rating_dimension(self.indicator, self.stage, self.ogp_value)
-        values = None if self.value is None else HasValue(dimension, tuple(map(enum_text, self.value)))
-        states = None if self.state is None else _rating_states(dimension, [enum_text(state) for state in self.state])
-        unknown = unknown_condition(dimension, self.unknown)
-        is_empty = values is states is unknown is None
-        return _conjunction(values, states, unknown, ValueMatches(dimension) if is_empty else None)
-
-    def _require_possible(self) -> None:
-        if self.ogp_value is not None and self.stage is None:
-            raise client_error("`ogpValue` needs a `stage`", RefusalCode.INVALID)
-        scale = VALUES_OF[self.indicator]
-        if foreign := [str(each) for each in self.value or () if each not in scale]:
-            message = f"`value`: {self.indicator} cannot be {' or '.join(foreign)}: its scale is {', '.join(scale)}"
-            raise client_error(message, FieldErrorCode.UNKNOWN_VALUE)
-
-
-@strawberry.input(description="Conditions on a milestone. All given conditions have to hold for the same milestone.")
-class MilestoneFilter:
-    status: list[MilestoneStatus] | None = strawberry.field(default=None, description="The status is one of these.")
-    not_status: list[MilestoneStatus] | None = strawberry.field(
-        default=None,
-        description="The status is none of these. A milestone without a status matches. Together with `dueBefore` it "
-        "finds overdue milestones.",
-    )
-    due_before: PartialDate | None = strawberry.field(
-        default=None, description="The due date, with all its days, is before this period."
-    )
-    due_from: PartialDate | None = strawberry.field(
-        default=None, description="The due date is in this period or later."
-    )
-
-    unknown: bool | None = strawberry.field(
-        default=None,
-        description="true: inside `asOf`, it is unknown what milestones it had, or their status or due date, because "
-        "that changed somewhere in an interval around the date. false: it is known.",
-    )
-
-    def condition(self) -> Condition:
-        """Return the condition on commitments."""
-        require_day(self.due_before, "dueBefore")
-        require_day(self.due_from, "dueFrom")
-        conditions = (self.status, self.not_status, self.due_before, self.due_from)
-        has_conditions = self.unknown is None or any(each is not None for each in conditions)
-        matches = ValueMatches("milestone", self._build_predicate(), repr(self)) if has_conditions else None
-        return _conjunction(matches, unknown_condition("milestone", self.unknown))
-
-    def _build_predicate(self) -> Callable[[str], bool]:
-        """Return the function that says of a tag whether the milestone it is of matches."""
-        accepted = None if self.status is None else frozenset(map(enum_text, self.status))
-        excluded = frozenset(map(enum_text, self.not_status or ()))
-
-        def matches(tag: str) -> bool:
-            status, _, due = tag.partition("|")
-            if status in excluded or (accepted is not None and status not in accepted):
-                return False
-            return self._matches_due_date(due)
-
-        return matches
-
-    def _matches_due_date(self, due: str) -> bool:
-        if self.due_before is None and self.due_from is None:
-            return True
-        if not due or not overlaps(due, self.due_from, None):
-            return False
-        return self.due_before is None or period_bounds(due)[1] < period_bounds(self.due_before)[0]
-
-
-@strawberry.input(
-    description="A range of times at which a thing was last observed. Both conditions have to hold, if both are given."
-)
-class LastObservedRange:
-    from_: DateTime | None = strawberry.field(
-        default=None, name="from", description="It was observed at this moment or later."
-    )
-    until: DateTime | None = strawberry.field(
-        default=None, description="It was last observed before this moment, and never again."
-    )
-
-    def condition(self) -> Condition:
-        """Return the condition on commitments."""
-        return _conjunction(
-            AnyOf((HasAnyValue(OBSERVED_BY), HasAnyValue(LAST_OBSERVED))),
-            _observed_since(self.from_) if self.from_ else None,
-            Not(_observed_since(self.until)) if self.until else None,
-        )
-
-
-def _observed_since(moment: DateTime) -> Condition:
-    """Return the condition that a source of a commitment was observed at a moment or later."""
-    since = ValueBetween(LAST_OBSERVED, minimum=format_timestamp(moment))
-    return AnyOf((RelatedTo(OBSERVED_BY, "source", since), since))
 
 
 @strawberry.input(description="Conditions on commitments. All given conditions have to hold.")
@@ -299,11 +164,11 @@ class CommitmentFilter:
 
     def condition(self, snapshot: Snapshot) -> Condition:
         """Return the condition on commitments."""
-        return _conjunction(
+        return conjunction(
             *field_conditions(_COMMITMENT_FILTERS, self, snapshot),
             self.rating.condition() if self.rating else None,
             self.milestone.condition() if self.milestone else None,
-            None if self.overdue is None else _overdue(snapshot, is_overdue=self.overdue),
+            None if self.overdue is None else overdue_condition(snapshot, is_overdue=self.overdue),
             self.last_observed.condition() if self.last_observed else None,
             _related_to("member", "member", self.member, snapshot),
             _related_to("actionPlan", "plan", self.action_plan, snapshot),
@@ -312,28 +177,6 @@ class CommitmentFilter:
             _changed_since(self.changed_since),
             *_boolean_operators(self, snapshot),
         )
-
-
-def _overdue(snapshot: Snapshot, *, is_overdue: bool) -> Condition:
-    """Return the condition that a commitment is overdue, or that it is not, as `domain.overdue` decides it."""
-    if snapshot.today is None:
-        return AnyOf(())
-    day = snapshot.today.toordinal()
-    own = AllOf(
-        (
-            Not(HasAnyValue("milestone")),
-            ValueMatches("endsOn", partial(has_passed, day=day), f"before {day}"),
-            Not(HasValue(rating_dimension(Indicator.COMPLETION), (RatingValue.COMPLETE,))),
-        )
-    )
-    milestones = ValueMatches("milestone", partial(_is_late, day=day), f"late on {day}")
-    overdue = OnTheDay(AllOf((AnyOf((milestones, own)), Not(HasValue("status", (CommitmentStatus.WITHDRAWN,))))))
-    return overdue if is_overdue else Not(overdue)
-
-
-def _is_late(tag: str, day: int) -> bool:
-    status, _, due = tag.partition("|")
-    return bool(due) and status not in DONE_MILESTONES and has_passed(due, day)
 
 
 def _text_matches(text: str | None, snapshot: Snapshot) -> Condition | None:
@@ -354,7 +197,7 @@ def list_condition(where: CommitmentFilter | None, snapshot: Snapshot) -> Condit
     if where is None:
         return _LISTED
     condition = where.condition(snapshot)
-    return condition if _names_unlisted_status(where) else _conjunction(condition, _LISTED)
+    return condition if _names_unlisted_status(where) else conjunction(condition, _LISTED)
 
 
 _LISTED: Final = Possible(Not(HasValue("status", tuple(sorted(UNLISTED_STATUSES)))))
@@ -365,10 +208,6 @@ def _names_unlisted_status(where: CommitmentFilter) -> bool:
     if status and not UNLISTED_STATUSES.isdisjoint(map(enum_text, status.in_ or ())):
         return True
     return any(map(_names_unlisted_status, (*(where.and_ or ()), *(where.or_ or ()))))
-
-
-def _conjunction(*conditions: Condition | None) -> Condition:
-    return AllOf(tuple(condition for condition in conditions if condition and condition != AllOf()))
 
 
 def _related_to(
@@ -400,12 +239,3 @@ def _conditions(filters: Iterable[AggregateFilter], snapshot: Snapshot) -> tuple
 
 def _changed_since(position: Position | None) -> Condition | None:
     return None if position is None else ChangedSince(position)
-
-
-def _rating_states(dimension: str, states: list[str]) -> Condition:
-    # The tag of a rating is its value or, if it has none, its state: every other tag means RATED.
-    unrated = frozenset(enum_text(state) for state in RatingState) - {"RATED"}
-    accepted = frozenset(states)
-    return ValueMatches(
-        dimension, lambda tag: (tag if tag in unrated else "RATED") in accepted, f"states {sorted(accepted)}"
-    )
