@@ -94,6 +94,14 @@ def test_a_process_that_grows_all_the_time_collects_only_now_and_then(
     assert 5 <= collections <= 10
 
 
+def test_garbage_that_is_young_does_not_stay_while_a_process_loads(process: Process) -> None:
+    collector = IdleCollector(clock=lambda: process.now, used_seconds=lambda: process.used, is_loading=lambda: True)
+    garbage = weakref.ref(Node())
+    process.pass_seconds(CHECK_SECONDS, busy=True)
+    assert not collector.check()
+    assert garbage() is None
+
+
 def test_a_process_that_loads_is_not_stopped_by_what_it_loads_until_it_takes_too_long(process: Process) -> None:
     collector = IdleCollector(
         clock=lambda: process.now,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -112,6 +115,25 @@ async def test_results_and_exceptions_reach_the_caller() -> None:
     assert await operations.start(A, lambda _deadline: 7) == 7
     with pytest.raises(ZeroDivisionError):
         await operations.start(A, lambda _deadline: 1 / 0)
+
+
+class Held:
+    """What a request holds, such as its body; it may be referred to weakly."""
+
+
+async def test_an_operation_that_has_ended_leaves_no_garbage() -> None:
+    async def start(work: Callable[[Held], object]) -> weakref.ref[Held]:
+        held, deadline = Held(), Deadline(FOREVER)
+        with suppress(ZeroDivisionError):
+            await Scheduler().run(A, work, held, deadline=deadline)
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        ended = [await start(work) for work in (id, lambda _held: 1 // 0)]
+        await wait_until(lambda: not any(each() for each in ended))  # its thread has the result for a moment
+    finally:
+        gc.enable()
 
 
 async def test_clients_take_turns_however_much_one_of_them_sends() -> None:

@@ -33,8 +33,10 @@ MIN_SECONDS: Final = 10.0
 MAX_GROWTH_BYTES: Final = 128 << 20
 """All objects are collected in a busy process, too, once it has grown by this since the last time."""
 LOADING_SECONDS: Final = 600.0
-"""For so long after the start nobody looks for garbage while the process loads: requests leave little until then."""
+"""For so long after the start only the garbage of young objects is collected while the process loads."""
 _FREEZES: Final = 2
+_YOUNG: Final = 1
+"""The oldest generation of the young objects."""
 
 log = structlog.stdlib.get_logger(__name__)
 
@@ -51,7 +53,7 @@ class IdleCollector:
     """Collects all objects of this process at suitable moments. The objects of the start are excluded by freezing them.
 
     The first time that the process is idle they are frozen once more, with what was loaded by the first requests. While
-    it `is_loading`, all that there is is frozen without being looked at, for LOADING_SECONDS at most.
+    it `is_loading`, all that there is is frozen, for LOADING_SECONDS at most; only young objects are looked at before.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class IdleCollector:
         is_idle = used - self._used < IDLE_SHARE * (now - self._checked)
         self._checked, self._used = now, used
         if now < self._loads_until and self._is_loading():
+            gc.collect(_YOUNG)  # a few large objects that requests left would otherwise stay for ever
             gc.freeze()
             self._size = self._resident_bytes()
             return False

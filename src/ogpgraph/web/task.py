@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any, Protocol
 
 from ogpgraph.storage.waiting import announce_waiting
-from ogpgraph.web.deadline import Deadline, OperationCancelled
+from ogpgraph.web.deadline import ENDLESS_TURN, Deadline, OperationCancelled
 from ogpgraph.web.errors import RequestRejected, deadline_exceeded
 from ogpgraph.web.fair_queue import Client
 
@@ -115,15 +115,19 @@ class Task:
     def run(self) -> None:
         """Call the function, and pass its result or its exception to the event loop."""
         self.deadline.turn = self
-        result: object = None
-        error: BaseException | None = None
+        self._settle_soon(*self._find_outcome())  # no name here: an exception has this frame, and must not be in it
+
+    def _find_outcome(self) -> tuple[object, BaseException | None]:
         try:
-            result = self._context.run(self._call_announced)
+            return self._context.run(self._call_announced), None
         except OperationCancelled:
-            error = deadline_exceeded()
+            return None, deadline_exceeded()
         except BaseException as raised:
-            error = raised
-        self._settle_soon(result, error)
+            return None, raised
+        finally:
+            # What holds this task is let go: a request is freed with its last reference, and leaves no garbage.
+            self.deadline.turn = ENDLESS_TURN
+            del self._call, self._context
 
     def _settle_soon(self, result: object, error: BaseException | None) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody awaits the result
@@ -136,8 +140,12 @@ class Task:
     # The result; called on the event loop
 
     async def wait(self) -> Any:
-        """Return the result of the function, or raise its exception."""
-        return await self._future
+        """Return the result of the function, or raise its exception; awaited once."""
+        try:
+            return await self._future
+        except Exception:
+            self._future = self._loop.create_future()  # the other has the exception, which has this task in its frames
+            raise
 
     async def wait_for_end(self) -> None:
         """Wait until the function has returned, although whoever waited for its result was cancelled."""
