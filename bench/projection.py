@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import median
 
 from bench.data import FOLDER, database
-from ogpgraph.application.aggregate_loader import decode_logged_event
+from ogpgraph.domain.aggregate_types import decode_stored_event
 from ogpgraph.storage.event_log import load_event
 from ogpgraph.system import System, open_system
 
@@ -62,7 +62,7 @@ def _read_events(system: System) -> int:
     with system.database.read() as transaction:
         while saves := system.log.read_saves_after(transaction, position, READ_AT_ONCE):
             for row in (row for save in saves for row in save):
-                decode_logged_event(load_event(row))
+                decode_stored_event(load_event(row))
                 number, position = number + 1, row["position"]
     return number
 

@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ogpgraph.application.aggregate_loader import decode_logged_event
 from ogpgraph.domain.aggregate import Aggregate, Claim
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, events_schema
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_stored_event, events_schema
 from ogpgraph.domain.as_of import AggregateAsOf, cut, possible_states
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
@@ -43,7 +42,7 @@ class Replay:
         self.leaves: list[bytes] = []
 
     def apply(self, logged: LoggedEvent) -> None:
-        event = decode_logged_event(logged)
+        event = decode_stored_event(logged)
         self.events.setdefault(event.stream, {})[event.revision] = event
         before = self.timelines.get(event.stream, Timeline(Aggregate(event.stream)))
         advance = advance_timeline(before, event, lambda _: self.events[event.stream])

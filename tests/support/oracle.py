@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
 
-from ogpgraph.application.aggregate_loader import decode_logged_event
+from ogpgraph.domain.aggregate_types import decode_stored_event
 from ogpgraph.storage.payload import decompress_payload
 from ogpgraph.system import System
 
@@ -43,7 +43,7 @@ def _check_titles(system: System, codes: list[str], commands: int) -> None:
         with system.read_session() as session:
             commitment = session.at_head().find_by_code("commitment", code)
         assert commitment
-        events = [decode_logged_event(logged) for logged in system.log.read_stream(commitment.id)]
+        events = [decode_stored_event(logged) for logged in system.log.read_stream(commitment.id)]
         titles += [str(event.facts["title/en"]) for event in events[1:]]
     assert len(titles) == len(set(titles)) == commands, "an update was lost, or done twice"
 
@@ -65,7 +65,7 @@ def check_no_lost_update(system: System, code: str, replaced: Mapping[str, str])
     with system.read_session() as session:
         commitment = session.at_head().find_by_code("commitment", code)
     assert commitment
-    events = [decode_logged_event(logged) for logged in system.log.read_stream(commitment.id)]
+    events = [decode_stored_event(logged) for logged in system.log.read_stream(commitment.id)]
     for before, event in pairwise(events):
         assert event.envelope.idempotency
         assert replaced[event.envelope.idempotency.key] == str(before.facts["title/en"])

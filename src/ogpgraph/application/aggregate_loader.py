@@ -19,7 +19,7 @@ import msgspec
 import structlog
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.aggregate_types import decode_stored_event
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.fold import evolve
 from ogpgraph.storage.aggregate_cache import AggregateCache
@@ -201,7 +201,7 @@ class AggregateLoader:
 
     def read_events(self, stream: str, revisions: Collection[int]) -> Mapping[int, Event]:
         """Return events of a stream by their revision; raises CorruptEvent, also where one is missing."""
-        return {event.revision: decode_logged_event(event) for event in self._log.read_revisions(stream, revisions)}
+        return {event.revision: decode_stored_event(event) for event in self._log.read_revisions(stream, revisions)}
 
     def begin_fill(self) -> Fill:
         """Return the function that keeps aggregates in memory which are read from now on."""
@@ -252,7 +252,7 @@ class AggregateLoader:
             return loaded
         aggregate = loaded.aggregate
         for event in events:
-            aggregate = evolve(aggregate, decode_logged_event(event), partial(self.read_events, aggregate.id))
+            aggregate = evolve(aggregate, decode_stored_event(event), partial(self.read_events, aggregate.id))
         return LoadedAggregate(
             aggregate,
             events[-1].leaf,
@@ -270,11 +270,6 @@ class AggregateLoader:
             log.warning("writing a cached aggregate failed", stream=aggregate.id, exc_info=True)
         # After a failure, too: the next attempt is made when as much was appended again.
         self._memory.put(LoadedAggregate(aggregate, loaded.leaf, len(document)), as_of)
-
-
-def decode_logged_event(logged: LoggedEvent) -> Event:
-    """Return the event of a row of the log; raises StoredEventError."""
-    return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
 
 
 def _decode(document: bytes) -> Aggregate | None:

@@ -17,11 +17,11 @@ from typing import Any, TypeVar
 import structlog
 from msgspec import structs
 
-from ogpgraph.application.aggregate_loader import AggregateLoader, decode_logged_event
+from ogpgraph.application.aggregate_loader import AggregateLoader
 from ogpgraph.application.command_group import CommandGroup, FollowSaves, SaveFollower, Submission, require_same_request
 from ogpgraph.application.command_queue import CommandQueue
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_stored_event
 from ogpgraph.domain.errors import Conflict, Invalid
 from ogpgraph.domain.event import Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
@@ -75,7 +75,7 @@ class CommandExecutor:
 
     def events(self, stream: str) -> list[Event]:
         """Return the events of a stream, oldest first; raises CorruptEvent and StoredEventError."""
-        return [decode_logged_event(logged) for logged in self._log.read_stream(stream)]
+        return [decode_stored_event(logged) for logged in self._log.read_stream(stream)]
 
     def list_streams(self, aggregate_type: str) -> Sequence[str]:
         """Return the streams of all aggregates of a type."""
@@ -178,7 +178,7 @@ class CommandExecutor:
         recorded = self._log.read_command(submission.command)
         if not recorded:
             return False
-        events = [decode_logged_event(logged) for logged in recorded]
+        events = [decode_stored_event(logged) for logged in recorded]
         require_same_request(events[-1].envelope.idempotency, submission.context.idempotency)
         ids, positions = tuple(event.envelope.id for event in events), tuple(logged.id for logged in recorded)
         if ids == submission.tried.events:

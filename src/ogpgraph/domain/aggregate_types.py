@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from inspect import cleandoc
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -60,6 +60,21 @@ _EVENTS = frozenset(
 )
 
 
+class StoredEvent(Protocol):
+    """An event as the log has it: `version` is that of the form of its payload."""
+
+    @property
+    def stream(self) -> str: ...
+    @property
+    def revision(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def payload(self) -> bytes: ...
+
+
 def decode_event(stream: str, revision: int, name: str, version: int, payload: bytes) -> Event:
     """Return the event of a stored payload.
 
@@ -69,6 +84,11 @@ def decode_event(stream: str, revision: int, name: str, version: int, payload: b
     if version > VERSION or (aggregate_type_of(stream), name) not in _EVENTS:
         raise UnknownEvent(f"{stream} revision {revision}: {name} version {version} is unknown to this program")
     return decode_payload(stream, revision, name, version, payload)
+
+
+def decode_stored_event(stored: StoredEvent) -> Event:
+    """Return the event that is stored; raises what `decode_event` raises."""
+    return decode_event(stored.stream, stored.revision, stored.name, stored.version, stored.payload)
 
 
 def events_schema() -> Schema:

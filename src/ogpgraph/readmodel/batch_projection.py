@@ -11,7 +11,7 @@ import structlog
 from msgspec import Struct
 
 from ogpgraph.clock import to_microseconds
-from ogpgraph.domain.aggregate_types import decode_event
+from ogpgraph.domain.aggregate_types import decode_stored_event
 from ogpgraph.domain.errors import StoredEventError, UnknownEvent
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
@@ -169,7 +169,7 @@ def decode_row(row: Row) -> tuple[LoggedEvent, Event]:
     except CorruptEvent as error:
         raise PoisonEvent(ProjectionFailure(ProjectionFailureCode.CORRUPT, str(error), row["position"])) from error
     try:
-        return logged, decode_logged(logged)
+        return logged, decode_stored_event(logged)
     except UnknownEvent as error:
         failure = _describe(ProjectionFailureCode.UNKNOWN_EVENT, logged, "this program does not know such an event")
         raise PoisonEvent(failure) from error
@@ -178,11 +178,6 @@ def decode_row(row: Row) -> tuple[LoggedEvent, Event]:
             ProjectionFailureCode.UNDECODABLE, logged, "its payload does not match its name and version"
         )
         raise PoisonEvent(failure) from error
-
-
-def decode_logged(logged: LoggedEvent) -> Event:
-    """Return a stored event as a command reads it; raises UnknownEvent and StoredEventError."""
-    return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
 
 
 def _describe(code: ProjectionFailureCode, logged: LoggedEvent, reason: str) -> ProjectionFailure:

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import structlog
 
+from ogpgraph.domain.aggregate_types import decode_stored_event
 from ogpgraph.domain.event import Event
 from ogpgraph.readmodel.batch_projection import (
     BatchProjection,
     DecodedSave,
     ProjectionFailure,
-    decode_logged,
     decode_saves,
 )
 from ogpgraph.readmodel.batch_rows import BatchRows, RowWriter
@@ -187,7 +187,7 @@ class Projector:
         is_current = checkpoint.projection_version == PROJECTION_VERSION
         if not is_current or checkpoint.log_position != stored.before.position:
             return None
-        saves = [[(logged, decode_logged(logged)) for logged in save] for save in stored.events]
+        saves = [[(logged, decode_stored_event(logged)) for logged in save] for save in stored.events]
         return self._project(transaction, ProjectionStep(checkpoint, stored.head.position), saves)
 
     def _project(self, transaction: Transaction, begun: ProjectionStep, saves: Sequence[DecodedSave]) -> ProjectionStep:
@@ -237,7 +237,7 @@ class Projector:
 
 def read_events(log: EventLog, transaction: Transaction, stream: str, revisions: Collection[int]) -> dict[int, Event]:
     """Return revision → event for some revisions of a stream."""
-    return {each.revision: decode_logged(each) for each in log.read_revisions(stream, revisions, transaction)}
+    return {each.revision: decode_stored_event(each) for each in log.read_revisions(stream, revisions, transaction)}
 
 
 def _decode_checkpoint(row: Row) -> Checkpoint:
