@@ -15,7 +15,7 @@ from typing import Final
 
 import structlog
 
-from ogpgraph.readmodel.projection_poller import run_thread
+from ogpgraph.readmodel.background_thread import run_thread
 from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.storage.database import DatabaseError
 

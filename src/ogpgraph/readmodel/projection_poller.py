@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from ogpgraph.readmodel.background_thread import run_thread
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
 from ogpgraph.storage.database import Database, StorageFailure
 
@@ -21,22 +22,8 @@ REFRESH_SECONDS = 1.0
 """How often the poller reads the tables even if no change was signalled."""
 RETRY_DELAYS_SECONDS = (0.1, 0.5, 2.0)
 HEARTBEAT_TIMEOUT_SECONDS = 10.0
-JOIN_TIMEOUT_SECONDS = 5.0
 
 log = structlog.stdlib.get_logger(__name__)
-
-
-@contextmanager
-def run_thread(target: Callable[[], None], name: str, stop: threading.Event) -> Iterator[threading.Thread]:
-    """Run a thread until the end of the context, which sets `stop` and waits for its end for some seconds."""
-    stop.clear()
-    thread = threading.Thread(target=target, name=name, daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        stop.set()
-        thread.join(JOIN_TIMEOUT_SECONDS)
 
 
 class Heads(Protocol):
