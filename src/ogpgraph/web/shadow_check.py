@@ -45,6 +45,12 @@ FREE_SECONDS: Final = 0.1
 """The processor time that it may take at first."""
 CHECK_SECONDS: Final = 2.0
 """After so long, an execution by graphql-core is given up."""
+LONGEST_WAIT_SECONDS: Final = 10.0
+"""How long a comparison lets all operations of clients go first; after that it takes turns with them."""
+LOOK_SECONDS: Final = 0.05
+"""How often it looks meanwhile whether any of them waits."""
+QUIET_LOOKS: Final = 2
+"""So often in a row none has to wait: the first requests for something often come together, and take longest."""
 MAX_BYTES: Final = 1 << 20
 """Larger responses are not compared."""
 
@@ -180,6 +186,7 @@ class ShadowCheck:
             return chosen
 
     async def _compare_in_turn(self, executed: ExecutedQuery, scheduler: Scheduler) -> None:
+        await _wait_for_rest(scheduler)
         deadline = Deadline(CHECK_SECONDS)
         with suppress(RequestRejected):  # too much waits
             await scheduler.run(CLIENT, self.compare, executed, deadline, deadline=deadline, cost=CHEAP_COST + 1)
@@ -212,6 +219,14 @@ class ShadowCheck:
             parameters.operation_name,
             extensions=parameters.extensions,
         )
+
+
+async def _wait_for_rest(scheduler: Scheduler) -> None:
+    """Wait until no operation waits for its turn, but not for too long."""
+    ends_at, quiet = time.monotonic() + LONGEST_WAIT_SECONDS, 0
+    while quiet < QUIET_LOOKS and time.monotonic() < ends_at:
+        await asyncio.sleep(LOOK_SECONDS)
+        quiet = 0 if scheduler.waiting else quiet + 1
 
 
 def _log_difference(executed: ExecutedQuery, expected: bytes) -> None:
