@@ -68,19 +68,25 @@ class _Fragments:
     def _make_all(
         self, versions: Sequence[Any], view: Snapshot, run: Run, sources: Sequence[Any] | None, table: FragmentTable
     ) -> dict[Any, Fragment]:
-        """Return the fragments of versions, which are kept, except for those that lack a text that was removed."""
+        """Return the fragments of versions, which are kept, except for those that lack a text that was removed.
+
+        Those that are made are kept, too, where the time of the operation ends before all are: another attempt goes on
+        from there.
+        """
         distinct = list(dict.fromkeys(versions))
         sources = self.read(distinct, view) if sources is None else sources
         made: dict[Any, Fragment] = {}
         lacking: dict[Any, Fragment] = {}
         session = view.session
-        with run.counting_characters(session):
-            for version, source in zip(distinct, sources, strict=True):
-                objects, characters, missing_texts = run.objects, run.characters, session.missing_texts
-                pieces = self.make(source, run)
-                target = made if session.missing_texts == missing_texts else lacking
-                target[version] = (run.objects - objects, run.characters - characters, *pieces)
-        table.add(made)
+        try:
+            with run.counting_characters(session):
+                for version, source in zip(distinct, sources, strict=True):
+                    objects, characters, missing_texts = run.objects, run.characters, session.missing_texts
+                    pieces = self.make(source, run)
+                    target = made if session.missing_texts == missing_texts else lacking
+                    target[version] = (run.objects - objects, run.characters - characters, *pieces)
+        finally:
+            table.add(made)
         return made | lacking if lacking else made
 
     def read(self, versions: Sequence[int], view: Snapshot) -> list[Any]:
