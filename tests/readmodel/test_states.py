@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate
@@ -12,6 +13,7 @@ from ogpgraph.domain.fold import derive_delta, evolve, no_events
 from ogpgraph.readmodel.states import (
     Chain,
     compress,
+    decode_chain,
     decode_delta,
     decode_state,
     decompress,
@@ -41,6 +43,25 @@ def test_delta_is_decoded_as_it_was_encoded_and_leads_to_the_state_of_its_event(
     decoded = decode_delta(decompress(compress(encode_delta(delta))))
     assert decoded == Delta(delta.revision, delta.claims)
     assert apply_delta(before, decoded).claims == evolve(before, applied).claims
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xyz"), st.sampled_from("uvw")), min_size=1), st.data()
+)
+def test_chain_is_decoded_to_the_state_that_several_sources_made(
+    statements: list[tuple[str, str, str]], data: st.DataObject
+) -> None:
+    """From any key frame on, or from the beginning."""
+    aggregate, rows = Aggregate("commitment-1"), list[dict[str, object]]()
+    framed = data.draw(st.integers(0, len(statements)))
+    for revision, (name, value, source) in enumerate(statements, start=1):
+        stated = event(revision, {f"title/{name}": text_value(value)}, origin=Origin.HEADER, source=source)
+        delta = derive_delta(aggregate, stated, no_events)
+        aggregate = apply_delta(aggregate, delta)
+        frame = compress(encode_state(aggregate)) if revision == framed else None
+        rows.append({"delta": compress(encode_delta(delta)), "frame": frame})
+    decoded = decode_chain(aggregate.id, rows[max(0, framed - 1) :])
+    assert decoded == Aggregate(aggregate.id, aggregate.revision, aggregate.claims)
 
 
 def test_encoded_state_does_not_depend_on_the_order_of_the_facts() -> None:

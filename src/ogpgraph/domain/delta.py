@@ -72,7 +72,7 @@ def undo_claims(aggregate: Aggregate, deltas: Sequence[Delta]) -> Aggregate:
     claims = dict(aggregate.claims)
     for delta in reversed(deltas):
         for path, (before, after) in delta.claims.items():
-            _put(claims, path, _exchange(claims.get(path, ()), after, before))
+            _put(claims, path, exchange_claims(claims.get(path, ()), after, before))
     return _with_claims(aggregate, deltas[0].revision - 1, claims, deltas)
 
 
@@ -90,7 +90,7 @@ def _with_claims(
 
 def _change_claims(claims: dict[str, tuple[Claim, ...]], delta: Delta) -> None:
     for path, (before, after) in delta.claims.items():
-        _put(claims, path, _exchange(claims.get(path, ()), before, after))
+        _put(claims, path, exchange_claims(claims.get(path, ()), before, after))
 
 
 def select_changed_claims(
@@ -104,7 +104,9 @@ def select_changed_claims(
     return tuple(each for each in before if each.key in keys), tuple(each for each in after if each.key in keys)
 
 
-def _exchange(claims: tuple[Claim, ...], before: tuple[Claim, ...], after: tuple[Claim, ...]) -> tuple[Claim, ...]:
+def exchange_claims(
+    claims: tuple[Claim, ...], before: tuple[Claim, ...], after: tuple[Claim, ...]
+) -> tuple[Claim, ...]:
     """Return the claims at a path with those of a delta in place of those that they replace."""
     if len(claims) <= len(before):
         return after

@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Struct, structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
-from ogpgraph.domain.delta import Delta, SequenceChanges, apply_claims, apply_delta
+from ogpgraph.domain.delta import Delta, SequenceChanges, apply_claims, apply_delta, exchange_claims
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import Value
 from ogpgraph.storage.byte_cache import ByteCache
@@ -73,9 +73,19 @@ class StoredDelta(Struct, frozen=True, array_like=True, omit_defaults=True):
     superseded: dict[str, tuple[Value | None, Value | None]] = {}
 
 
+class StoredChange(Struct, frozen=True, array_like=True, gc=False):
+    """A delta as it is applied: its claims before it are decoded only where others may stay beside those after it."""
+
+    revision: int
+    contexts: list[Context]
+    claims: dict[str, tuple[msgspec.Raw, StoredClaims]]
+
+
 _encoder = msgspec.json.Encoder()
 _state_decoder = msgspec.json.Decoder(StoredState)
 _delta_decoder = msgspec.json.Decoder(StoredDelta)
+_change_decoder = msgspec.json.Decoder(StoredChange)
+_claims_decoder = msgspec.json.Decoder(StoredClaims)
 _fold_decoder = msgspec.json.Decoder(Delta)
 
 
@@ -92,7 +102,8 @@ def encode_state(aggregate: Aggregate) -> bytes:
 def decode_state(stream: str, data: bytes) -> Aggregate:
     """Return the encoded state of a stream, with what readers need of it."""
     stored = _state_decoder.decode(data)
-    claims = {path: _load_claims(claims, stored.contexts) for path, claims in stored.claims.items()}
+    contexts = _unpack(stored.contexts)
+    claims = {path: _load_claims(claims, contexts) for path, claims in stored.claims.items()}
     return Aggregate(stream, stored.revision, claims)
 
 
@@ -109,8 +120,9 @@ def encode_delta(delta: Delta) -> bytes:
 def decode_delta(data: bytes) -> Delta:
     """Return an encoded delta, with what readers need of it."""
     stored = _delta_decoder.decode(data)
+    contexts = _unpack(stored.contexts)
     claims = {
-        path: (_load_claims(before, stored.contexts), _load_claims(after, stored.contexts))
+        path: (_load_claims(before, contexts), _load_claims(after, contexts))
         for path, (before, after) in stored.claims.items()
     }
     return Delta(stored.revision, claims, superseded=stored.superseded)
@@ -198,22 +210,13 @@ def _store_claims(claims: Iterable[Claim], contexts: _ContextNumbers) -> StoredC
     return tuple(stored)
 
 
-def _load_claims(claims: StoredClaims, contexts: Sequence[Context]) -> tuple[Claim, ...]:
-    loaded = []
-    for value, number in claims:
-        context = contexts[number]
-        loaded.append(
-            Claim(
-                value,
-                context.origin,
-                context.source,
-                context.language,
-                context.after,
-                context.before,
-                context.revision,
-            )
-        )
-    return tuple(loaded)
+def _unpack(contexts: Iterable[Context]) -> list[tuple[Any, ...]]:
+    """Return the fields of each context, as those of a claim follow its value."""
+    return list(map(structs.astuple, contexts))
+
+
+def _load_claims(claims: StoredClaims, contexts: Sequence[tuple[Any, ...]]) -> tuple[Claim, ...]:
+    return tuple([Claim(value, *contexts[number]) for value, number in claims])
 
 
 # Frames
@@ -307,8 +310,10 @@ class StateCache(ByteCache[tuple[str, int], Aggregate]):
         while (state := self.peek((stream, chain[first]["position"]))) is None and not is_first_of_chain(chain[first]):
             first -= 1
         if state is None:
-            state = decode_first(stream, chain[first])
-        state = apply_claims(state, [decode_delta(decompress(row["delta"])) for row in chain[first + 1 : number + 1]])
+            state = decode_chain(stream, chain[first : number + 1])
+        else:
+            deltas = [decode_delta(decompress(row["delta"])) for row in chain[first + 1 : number + 1]]
+            state = apply_claims(state, deltas)
         self.add({(stream, chain[number]["position"]): state})
         return state
 
@@ -326,16 +331,33 @@ def is_first_of_chain(row: Row) -> bool:
     return bool(row["chain"] == row["position"])
 
 
-def decode_first(stream: str, row: Row) -> Aggregate:
-    """Return the state in the first row of a chain."""
-    if row["frame"] is not None:
-        return decode_state(stream, decompress(row["frame"]))
-    return apply_delta(Aggregate(stream), decode_delta(decompress(row["delta"])))
-
-
 def decode_chain(stream: str, rows: Sequence[Row]) -> Aggregate:
     """Return the state that the rows of a chain make, in their order."""
-    return apply_claims(decode_first(stream, rows[0]), [decode_delta(decompress(row["delta"])) for row in rows[1:]])
+    first, *others = rows
+    if first["frame"] is None:
+        revision, claims, others = 0, dict[str, tuple[Claim, ...]](), list(rows)
+    else:
+        frame = decode_state(stream, decompress(first["frame"]))
+        revision, claims = frame.revision, frame.claims
+    for row in others:
+        revision = _apply_change(claims, decompress(row["delta"]))
+    return Aggregate(stream, revision, claims)
+
+
+def _apply_change(claims: dict[str, tuple[Claim, ...]], data: bytes) -> int:
+    """Apply an encoded delta to the claims of a state that nobody else has; returns the revision after it."""
+    stored = _change_decoder.decode(data)
+    contexts = _unpack(stored.contexts)
+    for path, (before, after) in stored.claims.items():
+        loaded = _load_claims(after, contexts)
+        if path in claims:
+            replaced = _load_claims(_claims_decoder.decode(before), contexts)
+            loaded = exchange_claims(claims[path], replaced, loaded)
+        if loaded:
+            claims[path] = loaded
+        else:
+            claims.pop(path, None)
+    return stored.revision
 
 
 def _position_of(row: Row) -> Any:

@@ -42,6 +42,7 @@ _INSERT = (
 _SELECT_MARKED = "select reference, salt, content, marks from stored_text where reference in :references"
 _SELECT_MANY = "select reference, salt, content from stored_text where reference in :references"
 _SELECT_ALL = "select reference, salt, content, marks from stored_text"
+_NO_MARKS = "[]"
 _marks_encoder = msgspec.json.Encoder()
 _marks_decoder = msgspec.json.Decoder(list[Mark])
 
@@ -188,6 +189,9 @@ def create_text_table(database: Database) -> None:
 
 def _mask_row(row: Row) -> str | CorruptText:
     if _matches_reference(row):
+        if row["marks"] == _NO_MARKS:  # nearly always
+            content: str = row["content"]
+            return content
         with suppress(msgspec.MsgspecError, IndexError):  # marks have no hash, but damage may show in their form
             return mask_personal_data(row["content"], _marks_decoder.decode(row["marks"]))
     return CorruptText(row["reference"])
