@@ -15,6 +15,7 @@ from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import model_loader
 from ogpgraph.readmodel.index import PRESENT_DAY
+from ogpgraph.readmodel.model import WARM_CHUNK
 from ogpgraph.readmodel.projection import query_progress
 from ogpgraph.storage.event_log import CorruptEvent
 from ogpgraph.system import System
@@ -195,3 +196,22 @@ def test_loading_ends_while_others_write(make_system: SystemFactory) -> None:
     system.model.warm(seconds=0, pause=write_before_the_next_part)
     with system.read_session() as session:
         assert session.open_search_index().rows.texts.count > 0
+
+
+@pytest.mark.parametrize(("seconds", "part_seconds", "is_whole"), [(1_000, 0, True), (0, 1_000, True), (0, 0, False)])
+def test_first_readers_wait_for_all_states_unless_these_take_too_long(
+    make_system: SystemFactory, seconds: float, part_seconds: float, is_whole: bool
+) -> None:
+    record_commitments(make_system(), WARM_CHUNK)
+    system = make_system()
+    found: list[bool] = []
+
+    def look(_seconds: float) -> bool:
+        state = system.model.state
+        assert state is not None
+        count = sum(len(state.streams.of_type(name).ids) for name in state.streams.type_names)
+        found.append(state.caches.states.use().items == count)
+        return True
+
+    system.model.warm(seconds=seconds, part_seconds=part_seconds, pause=look)
+    assert found[0] is is_whole

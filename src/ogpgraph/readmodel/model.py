@@ -174,14 +174,15 @@ class Model:
     def warm(
         self,
         *,
-        until: float,
+        is_over: Callable[[float], bool],
         pause: Callable[[float], bool],
         read_more: ReadMore,
         begin_offer: Callable[[], Offer] = lambda: _ignore,
     ) -> None:
         """Load the model, its orders by code, the states of the aggregates that changed last, and the tags of the past.
 
-        `is_warm` is True once all states are there that fit, or at the time `until`. Those that are missing then follow
+        `is_warm` is True once all states are there that fit, or once `is_over` returns that the first readers need wait
+        no longer: it is told which share of the states is there. Those that are missing then follow
         with pauses: `pause` is told how long the work between two took, and returns whether to stop. `read_more` reads
         what else readers need of some states. What `begin_offer` returns is called with states of that moment or later,
         with all that the fold needs.
@@ -190,10 +191,12 @@ class Model:
             state = self._lead()
         for name in state.streams.type_names:
             state.indexes.of_type(name).sort_index(BY_CODE)
-        for chunk in iter_chunks(_latest_streams(state), WARM_CHUNK):
+        streams, count = _latest_streams(state), 0
+        for chunk in iter_chunks(streams, WARM_CHUNK):
             began = time.monotonic()
             self._decode(state, chunk, read_more, begin_offer())
-            self.is_warm = self.is_warm or time.monotonic() > until
+            count += len(chunk)
+            self.is_warm = self.is_warm or is_over(count / len(streams))
             if state.caches.states.is_full or (self.is_warm and pause(time.monotonic() - began)):
                 break
         self.is_warm = True

@@ -19,8 +19,11 @@ from ogpgraph.readmodel.background_thread import run_thread
 from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.storage.database import DatabaseError
 
-WARM_SECONDS: Final = 3.5
-"""How long the process is not ready while it loads, which is over before, and decodes states, which it goes on with."""
+WARM_SECONDS: Final = 15.0
+"""The process is not ready before all states are decoded, if that takes no more processor time than this, as those that
+changed last suggest: they have the longest streams, so that it is about half of that in the end."""
+PART_SECONDS: Final = 2.0
+"""Where it would, the process is ready after so much processor time, and goes on with decoding."""
 IDLE_SHARE: Final = 0.1
 """The share of a processor below which the other threads of the process count as idle."""
 REST: Final = 19
@@ -84,7 +87,8 @@ class ModelLoader:
         while not self._stop.is_set():
             began, pacer = time.monotonic(), Pacer()
             try:
-                self._model.warm(seconds=WARM_SECONDS, pause=partial(self._rest, pacer))
+                pause = partial(self._rest, pacer)
+                self._model.warm(seconds=WARM_SECONDS, part_seconds=PART_SECONDS, pause=pause)
             except DatabaseError as error:  # requests report that, too
                 log.warning("loading the model in memory failed, trying again", reason=str(error))
             except Exception:

@@ -62,12 +62,21 @@ class ReadModel:
         self.log_identity = log_identity
         self.clock = clock
 
-    def warm(self, *, seconds: float, pause: Callable[[float], bool]) -> None:
-        """Read into memory what the first readers need, as `Model.warm` does; raises StorageError."""
-        until = time.monotonic() + seconds
+    def warm(self, *, seconds: float, part_seconds: float = 0.0, pause: Callable[[float], bool]) -> None:
+        """Read into memory what the first readers need, as `Model.warm` does; raises StorageError.
+
+        They wait for all states if these take no longer than so many seconds of the thread's processor time, otherwise
+        for those of `part_seconds`: most of what they read has to be decoded for them then.
+        """
+        began = time.thread_time()
+
+        def is_over(share: float) -> bool:
+            used = time.thread_time() - began
+            return used > part_seconds and used > share * seconds
+
         with self.session() as session:
             session.load_entries(range(max(1, session.head - WARM_ENTRIES + 1), session.head + 1))
-        self._model.warm(until=until, pause=pause, read_more=self._read_texts, begin_offer=self._begin_offer)
+        self._model.warm(is_over=is_over, pause=pause, read_more=self._read_texts, begin_offer=self._begin_offer)
         self._warm_search(pause)
 
     def _warm_search(self, pause: Callable[[float], bool]) -> None:
