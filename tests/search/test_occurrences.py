@@ -36,8 +36,7 @@ def test_rows_have_the_forms_that_their_texts_have(
     vocabulary.add_texts(count, [("en", words) for words in later])
     rows = np.array(valid[:count], dtype=np.bool_)
     found = collect(forms, vocabulary, count, do_nothing, frequent=frequent)
-    having = found.find_rows(rows)
-    marked = found.mark(having)
+    having, marked = found.find_rows(rows), found.mark(rows)
     meant = [[_RELATIONS[word] for word in words if word in _RELATIONS] for words in texts]
     numbers = [number for number, each in enumerate(meant) if each and rows[number]]
     assert having.numbers.tolist() == numbers

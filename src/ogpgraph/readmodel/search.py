@@ -26,11 +26,12 @@ from ogpgraph.readmodel.search_index import (
     pack_bitset,
     unpack_bitset,
 )
-from ogpgraph.search.matching import Matches as FoundObjects
-from ogpgraph.search.matching import View, match
-from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, Mask, Numbers, RowSet
+from ogpgraph.search.matching import match
+from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, Mask, Numbers
 from ogpgraph.search.query import parse_query
+from ogpgraph.search.scoring import Matches as FoundObjects
 from ogpgraph.search.text_index import TextIndex
+from ogpgraph.search.view import View
 
 if TYPE_CHECKING:
     from ogpgraph.readmodel.snapshot import RecordReader
@@ -228,7 +229,7 @@ class Search:
     def _find_places(self, rows: Sequence[int]) -> dict[int, set[int]]:
         """Return row → the places in it of the words that were searched for."""
         found: dict[int, set[int]] = {row: set() for row in rows}
-        shown = RowSet(np.array(sorted(found), dtype=np.int64), len(self._valid.rows))
+        shown = np.array(sorted(found), dtype=np.int64)
         for words, occurrences in self._matches.occurrences_within(shown):
             for occurrence in occurrences.tolist():
                 row, last = occurrence >> PLACE_BITS, occurrence & MAX_PLACES - 1

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ogpgraph.search.points import MAX_FREQUENCY, Form
-from ogpgraph.search.postings import FEW, PLACE_BITS, Mask, Numbers, Postings, RowSet, look_up
+from ogpgraph.search.postings import PLACE_BITS, Mask, Numbers, Postings, RowSet, SizedCache, look_up
 from ogpgraph.search.vocabulary import Vocabulary
 
 FORM_BITS: Final = 3
@@ -36,21 +36,39 @@ class MarkedRows(NamedTuple):
 
     rows: Numbers
     forms: NDArray[np.uint8]
-    frequencies: NDArray[np.int32]
+    frequencies: NDArray[np.uint8]
+
+    def choose(self, chosen: Mask) -> MarkedRows:
+        """Return some of the rows."""
+        if chosen.all():  # as mostly in the present
+            return self
+        return MarkedRows(self.rows[chosen], self.forms[chosen], self.frequencies[chosen])
+
+    def take(self, places: Numbers) -> MarkedRows:
+        """Return the rows at some places."""
+        return MarkedRows(self.rows.take(places), self.forms.take(places), self.frequencies.take(places))
+
+    def size_bytes(self) -> int:
+        """Return how many bytes this takes."""
+        return self.rows.nbytes + self.forms.nbytes + self.frequencies.nbytes
 
 
 class Occurrences(NamedTuple):
     """Where a word occurs in the first rows: those of its rare forms one by one, those of others by row.
 
-    A coded occurrence has in its lowest bits how its form relates to the word of the query. They are ascending.
+    A coded occurrence has in its lowest bits how its form relates to the word of the query. They are ascending. `forms`
+    are the numbers of all forms, each relation's after the relation, which is negative; none if words follow others.
     """
 
     coded: Numbers
     frequent: tuple[FrequentForm, ...]
+    forms: tuple[int, ...]
 
     def unite(self, other: Occurrences) -> Occurrences:
         """Return the occurrences of both words."""
-        return Occurrences(_merge([self.coded, other.coded]), (*self.frequent, *other.frequent))
+        coded = _merge([self.coded, other.coded])
+        forms = (*self.forms, *other.forms) if self.forms and other.forms else ()
+        return Occurrences(coded, (*self.frequent, *other.frequent), forms)
 
     def is_in(self, rows: Mask) -> bool:
         """Return whether the word occurs in one of some rows."""
@@ -60,48 +78,37 @@ class Occurrences(NamedTuple):
 
     def find_rows(self, valid: Mask) -> RowSet:
         """Return the valid rows that have the word."""
-        if len(self.frequent) == 1 and not len(self.coded):
-            rows = self.frequent[0].postings.rows
-            return RowSet(rows[valid.take(rows)], len(valid))
-        found = np.zeros(len(valid), dtype=np.bool_)
-        found[self.coded >> FORM_BITS + PLACE_BITS] = True
-        for _, _, postings in self.frequent:
-            found[postings.rows] = True
-        found &= valid
-        return RowSet(np.flatnonzero(found), len(valid))
+        return RowSet(self.mark(valid).rows, len(valid))
 
-    def mark(self, rows: RowSet) -> MarkedRows:
-        """Return some rows, all of which have the word, with how they have it."""
-        average = sum(len(each.postings.rows) for each in self.frequent) / max(1, len(self.frequent))
-        is_many = self.frequent and len(rows.numbers) * FEW > average
-        forms, frequencies = self._mark_many(rows) if is_many else self._mark_few(rows.numbers)
-        return MarkedRows(rows.numbers, forms, np.minimum(frequencies, MAX_FREQUENCY))
+    def mark(self, valid: Mask, known: SizedCache[MarkedRows] | None = None) -> MarkedRows:
+        """Return the valid rows that have the word, and how; those of frequent words are kept in `known`."""
+        if not self.frequent:
+            found = _count_by_row(self.coded)
+        elif known is None or not self.forms:
+            found = self._mark_all(len(valid))
+        else:
+            key = *self.forms, -self.total  # which grows with each text that has the word
+            if (kept := known.find(key)) is None:
+                known.add(key, kept := self._mark_all(len(valid)))
+            found = kept
+        return found.choose(valid.take(found.rows))
 
-    def _mark_few(self, rows: Numbers) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Return how rows have the word, which are looked for."""
-        forms, frequencies = np.zeros(len(rows), dtype=np.uint8), np.zeros(len(rows), dtype=np.int32)
-        for _, relation, postings in self._by_likeness():
-            having, counts = postings.count_in(rows)
-            forms[having] = relation
-            frequencies[having] += counts
-        if len(self.coded):
-            coded_rows, alike, counts = _count_by_row(self.coded)
-            places, having = look_up(rows, coded_rows)
-            forms[having] = np.maximum(forms[having], alike.take(places[having]))
-            frequencies[having] += counts.take(places[having])
-        return forms, frequencies
+    @property
+    def total(self) -> int:
+        """Return how many occurrences there are."""
+        return len(self.coded) + sum(each.postings.occurrence_count for each in self.frequent)
 
-    def _mark_many(self, rows: RowSet) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
-        """Return how rows have the word, out of all."""
-        forms, frequencies = np.zeros(rows.row_count, dtype=np.uint8), np.zeros(rows.row_count, dtype=np.int32)
+    def _mark_all(self, row_count: int) -> MarkedRows:
+        """Return all of the first rows that have one of several forms."""
+        forms, frequencies = np.zeros(row_count, dtype=np.uint8), np.zeros(row_count, dtype=np.int32)
         for _, relation, postings in self._by_likeness():
             forms[postings.rows] = relation
-            np.add.at(frequencies, postings.rows, postings.counts())
-        if len(self.coded):
-            having, alike, counts = _count_by_row(self.coded)
-            forms[having] = np.maximum(forms[having], alike)
-            frequencies[having] += counts
-        return forms.take(rows.numbers), frequencies.take(rows.numbers)
+            frequencies[postings.rows] += postings.counts()  # each row is once in there
+        rare = _count_by_row(self.coded)
+        forms[rare.rows] = np.maximum(forms[rare.rows], rare.forms)
+        frequencies[rare.rows] += rare.frequencies
+        rows = np.flatnonzero(forms != 0)
+        return MarkedRows(rows, forms.take(rows), _limit(frequencies.take(rows)))
 
     def _by_likeness(self) -> Sequence[FrequentForm]:
         """Return the frequent forms, those last that are most alike: they take the place of others in the same row."""
@@ -120,12 +127,18 @@ class Occurrences(NamedTuple):
         return self.coded[rows.mask.take(self.coded >> FORM_BITS + PLACE_BITS)]
 
 
-def _count_by_row(coded: Numbers) -> tuple[Numbers, NDArray[np.uint8], NDArray[np.int32]]:
-    """Return the rows of some coded occurrences, the form in each that is most alike, and how many there are."""
+def _count_by_row(coded: Numbers) -> MarkedRows:
+    """Return the rows of some coded occurrences."""
     rows = coded >> FORM_BITS + PLACE_BITS
+    if not len(rows):
+        return MarkedRows(NO_OCCURRENCES, np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.uint8))
     first = np.flatnonzero(np.diff(rows, prepend=-1))
     alike = np.maximum.reduceat(coded & _FORM_MASK, first).astype(np.uint8)
-    return rows.take(first), alike, np.diff(first, append=len(rows)).astype(np.int32)
+    return MarkedRows(rows.take(first), alike, _limit(np.diff(first, append=len(rows))))
+
+
+def _limit(frequencies: NDArray[np.int32] | Numbers) -> NDArray[np.uint8]:
+    return np.minimum(frequencies, MAX_FREQUENCY).astype(np.uint8)
 
 
 def _merge(ascending: Sequence[Numbers]) -> Numbers:
@@ -156,7 +169,8 @@ def collect(
                 coded.append(known << FORM_BITS | relation)
             if (number := number + 1) % _CHECKED_FORMS == 0:
                 checkpoint()
-    return Occurrences(_merge(coded), tuple(by_row))
+    numbered = (number for relation, numbers in forms.items() for number in (-relation, *numbers))
+    return Occurrences(_merge(coded), tuple(by_row), tuple(numbered))
 
 
 def follow(first: Numbers, second: Numbers, distance: int) -> Numbers:

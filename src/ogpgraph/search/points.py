@@ -54,7 +54,7 @@ def measure_brevity(length: int) -> int:
 def text_points(
     weights: NDArray[np.int32],
     forms: NDArray[np.uint8],
-    frequencies: NDArray[np.int32],
+    frequencies: NDArray[np.uint8],
     brevity: NDArray[np.int32],
 ) -> NDArray[np.int32]:
     """Return the points of a word in some texts; frequencies are MAX_FREQUENCY at most."""

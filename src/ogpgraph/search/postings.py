@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from collections.abc import Hashable
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,15 +78,6 @@ class RowSet:
         mask[self.numbers] = True
         return mask
 
-    def choose(self, chosen: Mask) -> RowSet:
-        """Return some of the rows."""
-        return RowSet(self.numbers[chosen], self.row_count)
-
-    def intersect(self, other: RowSet) -> RowSet:
-        """Return the rows that are in both."""
-        fewer, more = sorted((self, other), key=lambda each: len(each.numbers))
-        return fewer.choose(more.mask.take(fewer.numbers))
-
 
 class Postings(NamedTuple):
     """The rows that have a form, ascending, and in each the number of its first occurrence; at last that of all.
@@ -125,12 +117,6 @@ class Postings(NamedTuple):
         """Return how often each row has the form."""
         return np.diff(self.starts)
 
-    def count_in(self, rows: Numbers) -> tuple[Mask, NDArray[np.int32]]:
-        """Return which of some rows have the form, and how often those do."""
-        places, is_found = look_up(rows, self.rows)
-        chosen = places[is_found]
-        return is_found, self.starts.take(chosen + 1) - self.starts.take(chosen)
-
     def within(self, rows: RowSet) -> Numbers:
         """Return the numbers of the occurrences in some rows, ascending."""
         if len(rows.numbers) * FEW < len(self.rows):
@@ -148,28 +134,35 @@ class Postings(NamedTuple):
         return self.rows.nbytes + self.starts.nbytes
 
 
-class PostingsCache:
-    """The postings of the forms that were asked for last, up to a number of bytes."""
+class _Sized(Protocol):
+    def size_bytes(self) -> int: ...
+
+
+_Value = TypeVar("_Value", bound=_Sized)
+
+
+class SizedCache(Generic[_Value]):
+    """What was asked for last, up to a number of bytes."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._postings: OrderedDict[int, Postings] = OrderedDict()
+        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
         self.bytes = 0
 
-    def find(self, form: int) -> Postings | None:
-        """Return the postings of a form as far as they are known."""
+    def find(self, key: Hashable) -> _Value | None:
+        """Return the value of a key if it is known."""
         with self._lock:
-            if (known := self._postings.get(form)) is not None:
-                self._postings.move_to_end(form)
+            if (known := self._values.get(key)) is not None:
+                self._values.move_to_end(key)
             return known
 
-    def add(self, form: int, postings: Postings) -> None:
-        """Keep the postings of a form in place of those that were asked for longest ago."""
+    def add(self, key: Hashable, value: _Value) -> None:
+        """Keep the value of a key in place of those that were asked for longest ago."""
         with self._lock:
-            if (former := self._postings.pop(form, None)) is not None:
+            if (former := self._values.pop(key, None)) is not None:
                 self.bytes -= former.size_bytes()
-            self._postings[form] = postings
-            self.bytes += postings.size_bytes()
-            while self.bytes > self._max_bytes and len(self._postings) > 1:
-                self.bytes -= self._postings.popitem(last=False)[1].size_bytes()
+            self._values[key] = value
+            self.bytes += value.size_bytes()
+            while self.bytes > self._max_bytes and len(self._values) > 1:
+                self.bytes -= self._values.popitem(last=False)[1].size_bytes()

@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ogpgraph.search.occurrences import MarkedRows
 from ogpgraph.search.points import measure_brevity
-from ogpgraph.search.postings import Mask
+from ogpgraph.search.postings import Mask, SizedCache
 from ogpgraph.search.vocabulary import Vocabulary
 from ogpgraph.search.words import split_words
 
@@ -29,6 +30,7 @@ _ROW_COLUMNS: Final = (
 _ROW_BYTES: Final = 250
 """About what a row takes in memory besides its words: its columns, its path and its reference."""
 _FIRST_CAPACITY: Final = 1_024
+_MARKED_BYTES: Final = 32 * 2**20
 
 
 class TextRow(NamedTuple):
@@ -92,6 +94,8 @@ class TextIndex:
     def __init__(self) -> None:
         self.columns = Columns(*_ROW_COLUMNS)
         self.vocabulary = Vocabulary()
+        self.marked_rows = SizedCache[MarkedRows](_MARKED_BYTES)
+        """The rows that have the words that were searched for last."""
         self.paths: list[str] = []
         """The path of each row."""
         self.references: list[bytes] = []
@@ -156,7 +160,7 @@ class TextIndex:
 
     def size_bytes(self) -> int:
         """Return about how many bytes the index takes."""
-        return _ROW_BYTES * self.count + self.vocabulary.size_bytes()
+        return _ROW_BYTES * self.count + self.vocabulary.size_bytes() + self.marked_rows.bytes
 
 
 class _RowNumbers:

@@ -17,7 +17,7 @@ import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, GrowingNumbers, Numbers, Postings, PostingsCache
+from ogpgraph.search.postings import MAX_PLACES, PLACE_BITS, GrowingNumbers, Numbers, Postings, SizedCache
 from ogpgraph.search.stems import find_stemmer
 from ogpgraph.search.words import fold_accents, is_unspaced, normalize_word
 
@@ -41,7 +41,7 @@ class Vocabulary:
     def __init__(self) -> None:
         self.forms: list[str] = []
         self._occurrences: list[GrowingNumbers] = []
-        self._postings = PostingsCache(MAX_POSTINGS_BYTES)
+        self._postings = SizedCache[Postings](MAX_POSTINGS_BYTES)
         self.languages: dict[str, LanguageForms] = {}
         self.occurrence_count = 0
 
