@@ -41,11 +41,20 @@ def test_the_kinds_add_up_to_all_that_is_found(corpus_system: System) -> None:
     assert search(corpus_system, 'query: "kenya", where: {kinds: []}')["totalCount"] == 0
 
 
-def test_the_code_of_a_language_is_read_in_any_case(corpus_system: System) -> None:
+@pytest.mark.parametrize("code", ["FR", "fr-FR", "fr_CA", " fr "])
+def test_the_code_of_a_language_is_read_in_any_case_and_with_a_region(corpus_system: System, code: str) -> None:
     lower = search(corpus_system, 'query: "transparence", language: "fr"', "nodes { language score }")
     assert lower["nodes"]
     assert {node["language"] for node in lower["nodes"]} == {"fr"}
-    assert search(corpus_system, 'query: "transparence", language: "FR"', "nodes { language score }") == lower
+    titled, plain = (
+        search(
+            corpus_system,
+            f'query: "transparence", language: "{each}"',
+            f'nodes {{ score item {{ ... on Commitment {{ title(language: "{each}") }} }} }}',
+        )
+        for each in (code, "fr")
+    )
+    assert titled == plain
 
 
 @pytest.mark.parametrize("text", ["budget", "open data", '"waiting lists"', "agua -calidad", "KE0121", "whistelblower"])

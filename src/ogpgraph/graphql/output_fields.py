@@ -7,8 +7,10 @@ a request looks nothing up in the declarations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import strawberry
@@ -36,8 +38,9 @@ TextReader = Callable[[Snapshot, Aggregate, str, str | None], Any]
 Language = Annotated[
     str | None,
     strawberry.argument(
-        description="The language of the text, as a code such as `es`; there may be no text in it. Omitted or null: "
-        "the original language, otherwise English, otherwise the first language by code."
+        description="The language of the text, as a code such as `es`, or with a region, `es-MX`, which makes no "
+        "difference; there may be no text in it. Omitted or null: the original language, otherwise English, otherwise "
+        "the first language by code."
     ),
 ]
 
@@ -213,13 +216,19 @@ _VALUE_CONVERTERS: Final[dict[type, tuple[Any, ValueConverter]]] = {
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
 
 
+@lru_cache(maxsize=1_000)
+def read_language(tag: str) -> str:
+    """Return the code of the language that a tag such as `pt-BR` names: texts have no regions and scripts."""
+    return re.split("[-_.]", tag.strip().lower(), maxsplit=1)[0]
+
+
 def choose_text(state: Aggregate, prefix: str, language: str | None) -> tuple[str, StoredClaim] | None:
     """Return the path and the claim of the text of a field in a language, or None.
 
     Without a language: the original, otherwise English, otherwise the first by code.
     """
     if language is not None:
-        path = f"{prefix}/{language.lower()}"
+        path = f"{prefix}/{read_language(language)}"
         claim = state.current_claim(path)
         return (path, claim) if claim else None
     texts: dict[str, tuple[str, StoredClaim] | None] | None = state.cache.get("texts")

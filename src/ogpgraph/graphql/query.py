@@ -156,8 +156,8 @@ class RecordView:
         language: Annotated[
             str | None,
             strawberry.argument(
-                description="Search only texts in this language, by its code, such as `en`, in any case. Omitted or "
-                "null: in all languages."
+                description="Search only texts in this language, by its code, such as `en`, in any case; `en-US` means "
+                "the same. Omitted or null: in all languages."
             ),
         ] = None,
         where: SearchFilter | None = None,

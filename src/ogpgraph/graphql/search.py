@@ -20,6 +20,7 @@ from ogpgraph.graphql.connections import (
 from ogpgraph.graphql.facets import FACET_COST, CountedDimensions, Facet, count_dimensions, count_facets
 from ogpgraph.graphql.filters import CommitmentFilter, MemberFilter, list_condition
 from ogpgraph.graphql.nodes import find_node
+from ogpgraph.graphql.output_fields import read_language
 from ogpgraph.graphql.part import Node
 from ogpgraph.graphql.subject import Entry, Subject, entry_of_claim
 from ogpgraph.graphql.weights import LOOKUP_COST, SEARCH, computed, weighs
@@ -261,7 +262,7 @@ def search_record(
         GraphQLError: as `parse_page_request`.
     """
     page_request = parse_page_request(snapshot.session, first, after, None, None, parse_cursor=_parse_hit_cursor)
-    search = Search(query, language and language.lower(), snapshot.session, snapshot.index)
+    search = Search(query, None if language is None else read_language(language), snapshot.session, snapshot.index)
     found = Found(search, snapshot, where)
     fetch = _PageReader(search, found, snapshot, page_request)
     return SearchConnection(

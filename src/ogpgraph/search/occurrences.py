@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ogpgraph.search.points import MAX_FREQUENCY, Form
-from ogpgraph.search.postings import PLACE_BITS, Mask, Numbers, Postings, RowSet, SizedCache, look_up
+from ogpgraph.search.postings import FEW, PLACE_BITS, Mask, Numbers, Postings, RowSet, SizedCache, look_up
 from ogpgraph.search.vocabulary import Vocabulary
 
 FORM_BITS: Final = 3
@@ -179,18 +179,17 @@ def follow(first: Numbers, second: Numbers, distance: int) -> Numbers:
     Both are ascending, and what is returned is, too.
     """
     places, wanted = first >> FORM_BITS, (second >> FORM_BITS) - distance
-    if len(first) < len(second):
-        after, is_found = look_up(places, wanted)
-        before, after = np.flatnonzero(is_found), after[is_found]
-    else:
-        before, is_found = look_up(wanted, places)
-        before, after = before[is_found], np.flatnonzero(is_found)
-    forms = np.minimum(first.take(before) & _FORM_MASK, second.take(after) & _FORM_MASK)
-    following: Numbers = (second.take(after) & ~_FORM_MASK) | forms
+    common = intersect(places, wanted)
+    before, after = first.take(np.searchsorted(places, common)), second.take(np.searchsorted(wanted, common))
+    following: Numbers = (common + distance) << FORM_BITS | np.minimum(before & _FORM_MASK, after & _FORM_MASK)
     return following
 
 
 def intersect(first: Numbers, second: Numbers) -> Numbers:
-    """Return the numbers that two ascending arrays have in common."""
+    """Return the numbers that two ascending arrays have in common, in each of which every number is once."""
     fewer, more = sorted((first, second), key=len)
-    return fewer[look_up(fewer, more)[1]]
+    if len(fewer) * FEW < len(more):
+        return fewer[look_up(fewer, more)[1]]
+    merged = _merge([fewer, more])  # many are merged faster than looked for
+    common: Numbers = merged[:-1][merged[1:] == merged[:-1]]
+    return common

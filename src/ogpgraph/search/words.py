@@ -32,7 +32,18 @@ _ACCENTS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u0
 """What may be left out in writing: accents, and the vowel points of Hebrew and Arabic."""
 _WITHOUT_DECOMPOSITION: Final = str.maketrans(
     {"ı": "i", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "æ": "ae", "œ": "oe", "þ": "th", "\u0640": ""}
+    | {"\u0649": "\u064a", "\u0629": "\u0647"}  # yeh without dots, and heh for teh marbuta: often written so in Arabic
 )
+_SAME_LETTERS: Final = {
+    "\u06a9": "\u0643",
+    "\u06cc": "\u064a",
+    "\u06c1": "\u0647",
+    "\u06d5": "\u0647",
+    "\u06c0": "\u0647\u0654",
+    "\u06c2": "\u0647\u0654",
+}
+"""Letters of Persian, Urdu and Kurdish → those of Arabic that stand for the same: which one is written depends on the
+keyboard. The stemmer of Persian reads both."""
 _HAS_UNSPACED: Final = re.compile(f"[{_UNSPACED}{_RARE_UNSPACED}]")
 
 
@@ -122,10 +133,10 @@ def is_unspaced(text: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def normalize_word(word: str) -> str:
-    """Return the form of a word: without differences of case, width, ligatures and digits, but with its accents."""
+    """Return the form of a word: without differences of case, width, ligatures, digits and keyboards; with accents."""
     if word.isascii():
         return word.lower()[:MAX_WORD_LENGTH]
-    plain = unicodedata.normalize("NFKC", word).translate(_remove_joiners())
+    plain = unicodedata.normalize("NFKC", word).translate(_unify_letters())
     folded = unicodedata.normalize("NFC", plain.casefold()).replace("i\u0307", "i")  # of a Turkish capital
     return "".join(map(_write_digit, folded[:MAX_WORD_LENGTH]))
 
@@ -144,8 +155,8 @@ def fold_accents(form: str) -> str:
 
 
 @cache
-def _remove_joiners() -> dict[int, None]:
-    return dict.fromkeys(map(ord, _INSIDE_WORDS))
+def _unify_letters() -> dict[int, str | None]:
+    return dict.fromkeys(map(ord, _INSIDE_WORDS)) | str.maketrans(_SAME_LETTERS)
 
 
 class _Patterns(NamedTuple):
