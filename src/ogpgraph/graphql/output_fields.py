@@ -78,10 +78,11 @@ def _has_own(cls: type, attribute: str) -> bool:
     """Return whether a class, or a type that it extends, has an attribute that is not merely that of an interface."""
     if attribute in vars(cls):
         return True
+    interfaces = (each for each in cls.__mro__[1:] if (defined := get_object_definition(each)) and defined.is_interface)
+    parts_of_interfaces = {part for interface in interfaces for part in interface.__mro__}
     inherited = (get_object_definition(base) for base in cls.__bases__)
     fields = (field for defined in inherited if defined for field in defined.fields if field.python_name == attribute)
-    origins = (get_object_definition(field.origin) for field in fields if field.origin)
-    return any(defined and not defined.is_interface for defined in origins)
+    return any(field.origin not in parts_of_interfaces for field in fields if field.origin)
 
 
 def is_plain(field: Field, prefix: str = "") -> bool:

@@ -1,15 +1,14 @@
 """What all things of the record share: their identity, their entries, and the claims and sources behind their values.
 
 A thing leads to its entries, an entry to its thing and to the source that it cites, which is a thing itself. So these
-types are in one module; those of each kind of thing are in `types`. What leads to nothing else is in `part` and
-`entry_facts`.
+types are in one module; those of each kind of thing are in `types`. What leads to nothing else is in `subject_facts`,
+`entry_facts` and `part`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Annotated, ClassVar, Final, Self, TypeVar
+from typing import ClassVar, Final, Self, TypeVar
 
 import strawberry
 
@@ -18,7 +17,6 @@ from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.source import last_observed_at, observations
-from ogpgraph.domain.state_id import StateId
 from ogpgraph.domain.values import TextValue
 from ogpgraph.graphql.changes import Interval, claim_as_json
 from ogpgraph.graphql.connections import (
@@ -34,11 +32,9 @@ from ogpgraph.graphql.connections import (
 from ogpgraph.graphql.dependence import FIXED, OWN
 from ogpgraph.graphql.entry_facts import EntryFacts
 from ogpgraph.graphql.entry_filters import EntryOrders, HistoryFilter, build_entry_order
-from ogpgraph.graphql.enums import Status
-from ogpgraph.graphql.errors import keep_damage
-from ogpgraph.graphql.output_fields import Language, resolve_text, resolve_texts
-from ogpgraph.graphql.part import LocalizedText, Node, Observation, Owner, Part, UnknownValue
-from ogpgraph.graphql.scalars import DateTime, FieldValue, Position
+from ogpgraph.graphql.part import Observation, Owner, Part
+from ogpgraph.graphql.scalars import DateTime, FieldValue
+from ogpgraph.graphql.subject_facts import PathPrefix, SubjectFacts, is_at_or_below
 from ogpgraph.graphql.volatile_fields import READS_HEAD
 from ogpgraph.graphql.weights import LIST_COST, computed
 from ogpgraph.readmodel.entry import Entry as StoredEntry
@@ -51,12 +47,6 @@ from ogpgraph.readmodel.tags import code_of
 SUBJECT_TYPES: Final[dict[str, type[Subject]]] = {}
 """Aggregate type → the type of its objects. Each of them is added where it is defined."""
 SubjectT = TypeVar("SubjectT", bound="Subject")
-PathPrefix = Annotated[
-    str,
-    strawberry.argument(
-        description="The path of a field, such as `title/en`, or its beginning, such as `ratings`. Omitted: all fields."
-    ),
-]
 FindSource = Callable[[str], tuple[Snapshot, Aggregate | None]]
 """Returns a source by its id, None if there is none, and the snapshot that it is read in."""
 
@@ -65,66 +55,13 @@ FindSource = Callable[[str], tuple[Snapshot, Aggregate | None]]
     description="A thing with a history in the log: a member, action plan, commitment, source, code or account. Its "
     "fields describe it at the position that is read."
 )
-class Subject(Node):
+class Subject(SubjectFacts):
     AGGREGATE_TYPE: ClassVar[str] = ""
-    state: strawberry.Private[Aggregate]
-    snapshot: strawberry.Private[Snapshot]
 
     def __init_subclass__(cls) -> None:
         """Note the type of the objects of an aggregate type: entries lead to things of types that are defined later."""
         if cls.AGGREGATE_TYPE:
             SUBJECT_TYPES[cls.AGGREGATE_TYPE] = cls
-
-    def identify(self) -> StateId:
-        """Return the identity of the state of the thing."""
-        return self.snapshot.state_id(self.state.id)
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Its code: OGP's code of a commitment, member or action plan, or what takes its place. Null if it "
-        "is not known, and for an account.",
-    )
-    def code(self) -> str | None:
-        return self._string("code")
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The number of a commitment in its action plan, as published (`14.1`), or of an action plan among "
-        "those of its member. Null if it is not known, and for other things.",
-    )
-    def number(self) -> str | None:
-        return self._number()
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The title of a commitment or action plan, or the name of a member. Null if there is none in this "
-        "language, or it was removed from the record, and for other things.",
-    )
-    def title(self, language: Language = None) -> str | None:
-        return resolve_text(self.snapshot, self.state, "title", language)
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The status of a commitment, action plan or member. Null if it is not known, and for other things.",
-    )
-    def status(self) -> Status | None:
-        status = self._string("status")
-        return Status(status) if status else None
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The number of entries about it, up to the position that is read. Mutations take it as "
-        "`expectedRevision`.",
-    )
-    def revision(self) -> int:
-        return self.state.revision
-
-    @strawberry.field(
-        metadata=OWN,
-        description="The position since which it has been as it is read: that of the latest entry about it.",
-    )
-    def since(self) -> Position:
-        return Position(self.snapshot.since(self.state.id))
 
     @strawberry.field(
         metadata=computed(LIST_COST) | OWN,
@@ -152,16 +89,13 @@ class Subject(Node):
         description="The current values of its fields, each with the entry that stated it. The entry shows who set the "
         "value, when, why and on which evidence.",
     )
-    def blame(
-        self,
-        path: PathPrefix = "",
-    ) -> list[Blame]:
+    def blame(self, path: PathPrefix = "") -> list[Blame]:
         prefix = path.strip("/")
         return [
             Blame(path=each, claim=claim, owner=self)
             for each, claim in self.state.current_claims.items()
             # A path inside a value, such as the state of a rating, finds that value.
-            if _is_at_or_below(each, prefix) or _is_at_or_below(prefix, each)
+            if is_at_or_below(each, prefix) or is_at_or_below(prefix, each)
         ]
 
     @strawberry.field(
@@ -172,15 +106,12 @@ class Subject(Node):
         "translation; (3) then a later claim precedes an earlier one. A claim of the IRM's prose about a rating is "
         "never current.",
     )
-    def claims(
-        self,
-        path: PathPrefix = "",
-    ) -> list[Claim]:
+    def claims(self, path: PathPrefix = "") -> list[Claim]:
         prefix = path.strip("/")
         return [
             Claim(path=each, claim=claim, is_current=claim is self.state.current_claim(each), owner=self)
             for each in sorted(self.state.claims)
-            if _is_at_or_below(each, prefix)
+            if is_at_or_below(each, prefix)
             for claim in self.state.claims[each]
             if claim.value is not None
         ]
@@ -192,49 +123,6 @@ class Subject(Node):
         found = self.snapshot.find_all_related(self.state, all_sources)
         return [Source.of(source, self.snapshot) for source in sorted(found, key=code_of)]
 
-    @strawberry.field(
-        description="When a page or file about it was last observed, changed or not. Lists on other commitments' pages "
-        "count only if there is no other source. Null if it was never read from a source."
-    )
-    def last_observed_at(self) -> DateTime | None:
-        moment = self.snapshot.last_observed_at(self.state)
-        return DateTime(moment) if moment else None
-
-    @strawberry.field(
-        metadata=OWN,
-        description="Inside `asOf`, the fields whose value on that date is unknown, because it changed somewhere in an "
-        "interval around the date: no source was observed in between. They read null; a field that is never null has "
-        "the last value before or, without one, the first after. Empty elsewhere.",
-    )
-    def unknown(
-        self,
-        path: PathPrefix = "",
-    ) -> list[UnknownValue]:
-        prefix = path.strip("/")
-        return [
-            UnknownValue(path=each, unknown=unknown, owner=self)
-            for each, unknown in self.snapshot.unknown(self.state).items()
-            if _is_at_or_below(each, prefix)
-        ]
-
-    @strawberry.field(
-        metadata=computed(length=20) | OWN,
-        description="All of its current texts in every language. Lists of texts, such as institutions, are not among "
-        "them.",
-    )
-    def localized_texts(self) -> list[LocalizedText]:
-        return [
-            LocalizedText(
-                path=path,
-                language=path.rpartition("/")[2],
-                text=keep_damage(partial(self.snapshot.text, self.state, path, claim.value.text)),
-                translation_kind=claim.value.translation_kind,
-                owner=self,
-            )
-            for path, claim in self.state.current_claims.items()
-            if isinstance(claim.value, TextValue) and "/" in path
-        ]
-
     @classmethod
     def of(cls, state: Aggregate, snapshot: Snapshot) -> Self:
         """Return the object of an aggregate; raises LookupError if it is not of this type."""
@@ -243,27 +131,9 @@ class Subject(Node):
             raise LookupError(f"{state.id} is no {cls.__name__}")
         return object_type(state=state, snapshot=snapshot)
 
-    def _number(self) -> str | None:
-        number = self.state.value("number")
-        return None if number is None else str(number)
-
-    def _string(self, path: str) -> str | None:
-        return self.state.string(path)
-
-    def _strings(self, path: str) -> list[str]:
-        value = self.state.value(path)
-        return list(value) if isinstance(value, tuple) else []
-
-    def _texts(self, prefix: str, language: str | None) -> list[str]:
-        return resolve_texts(self.snapshot, self.state, prefix, language)
-
     def _related(self, type_: type[SubjectT], path: str) -> SubjectT | None:
         found = self.snapshot.find_related(self.state, path)
         return type_.of(found, self.snapshot) if found else None
-
-
-def _is_at_or_below(path: str, prefix: str) -> bool:
-    return not prefix or path == prefix or path.startswith(prefix + "/")
 
 
 # Sources
