@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from ogpgraph.system import System
 from ogpgraph.web.app import Application
 from ogpgraph.web.connection_timeouts import MAX_HEADER_BYTES
 from ogpgraph.web.repeated_requests import ReceivedBytes, RepeatedRequests
-from tests.conftest import SystemFactory
 from tests.graphql.example_log import record_example
 from tests.support.connection import Connection
 from tests.web.test_arrivals import LARGE, POSITION, head, known, post, request, serve
-from tests.web.test_direct_path import write
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled]
 
@@ -36,18 +32,6 @@ def test_a_repeated_request_is_answered_as_one_that_is_parsed(system: System) ->
             app.arrivals = arrivals
             assert [post(connection, body) for _ in range(5)] == [expected] * 5
         assert count_remembered(app) == 2
-
-
-def test_each_response_has_the_position_after_a_write(make_system: SystemFactory) -> None:
-    system, writer = make_system(), make_system()
-    record_example(system)
-    with serve(system) as (app, connection):
-        known(app, connection, POSITION)
-        for letter in "ABCDE":
-            write(writer, f"ZZZ{letter}")
-            with writer.read_session() as session:
-                expected = {"meta": {"position": session.head}}
-            assert [json.loads(post(connection, POSITION).body)["data"] for _ in range(3)] == [expected] * 3
 
 
 def test_repeated_requests_that_come_with_others_are_answered_in_their_order(system: System) -> None:
