@@ -13,6 +13,7 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.timeline import Timeline
 from ogpgraph.domain.values import TextListValue, TextValue
 from ogpgraph.readmodel.rule_tags import Readings
+from ogpgraph.readmodel.tag_rules import DerivedRule
 from ogpgraph.readmodel.tags import AggregateTags, code_of, compute_tags
 from ogpgraph.system import System
 from tests.conftest import SystemFactory
@@ -86,3 +87,30 @@ def _with_other_text(claim: Claim) -> Claim:
             return structs.replace(claim, value=TextListValue(("f" * 64,)))
         case _:
             return claim
+
+
+@A_FEW
+@given(history=histories)
+def test_a_dimension_that_does_not_name_its_groups_is_the_same_for_a_group_with_another_name(
+    make_system: SystemFactory, history: list[Step]
+) -> None:
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
+    for states in list_states(system).values():
+        aggregate = states[-1].aggregate
+        for dimension in AGGREGATE_TYPES[aggregate.type].dimensions:
+            rule = DerivedRule(dimension, is_dated=True)
+            groups = {group for path in aggregate.claims if (group := rule.find_group(path))}
+            for group in groups if not dimension.names_groups else ():
+                own = {path: at for path, at in aggregate.claims.items() if rule.find_group(path) == group}
+                other = {_rename_group(path, group): claims for path, claims in own.items()}
+                assert set(map(rule.shorten, own)) == set(map(rule.shorten, other))
+                tags, of_other = (
+                    set(dimension.compute(Aggregate(aggregate.id, aggregate.revision, claims)))
+                    for claims in (own, other)
+                )
+                assert tags == of_other
+
+
+def _rename_group(path: str, group: str) -> str:
+    return "/".join("another" if segment == group else segment for segment in path.split("/"))

@@ -283,6 +283,7 @@ COMMITMENT_DIMENSIONS = (
         "Observed by",
         "The pages and files that are about it, and until when those were that are no longer.",
         filter=Filter("lastObserved", FilterKind.OBJECT),
+        reads_values=("listed",),
     ),
     DerivedDimension(
         "listedOnly",
@@ -292,5 +293,6 @@ COMMITMENT_DIMENSIONS = (
         "Whether it is known only from lists on other commitments' pages.",
         filter=Filter("listedOnly", FilterKind.BOOLEAN),
         facet="LISTED_ONLY",
+        reads_values=(),
     ),
 )

@@ -234,8 +234,11 @@ class DerivedDimension(Struct, frozen=True):
 
     `compute` returns the tags, whose dimensions begin with `name`; they depend on the paths that begin with one of the
     patterns `paths`, with ANY_PATH among them on all. What the patterns' variable segments stand for divides the paths
-    into groups, each of which determines its tags by itself. A dimension that `reads_texts` depends on what the texts
-    at these paths are, others only on whether there is one. `orders` sort by these tags.
+    into groups, each of which determines its tags by itself, by the values of its paths alone. A dimension that
+    `reads_texts` depends on what the texts at these paths are, others only on whether there is one. The tags of one
+    that `names_groups` depend on what the variable segments stand for, too. Of one that depends on all paths
+    `reads_values` are those that it reads what is stated at; of all others it reads only which sources state something
+    there, and the origin of what is current. None if it reads all that is stated. `orders` sort by these tags.
     """
 
     name: str
@@ -246,6 +249,8 @@ class DerivedDimension(Struct, frozen=True):
     filter: Filter | None = None
     facet: str | None = None
     reads_texts: bool = True
+    names_groups: bool = True
+    reads_values: tuple[str, ...] | None = None
     orders: tuple[ScaleOrder, ...] = ()
 
     @property

@@ -147,6 +147,7 @@ MILESTONE_DIMENSIONS = (
         "The status and the due date of each of its milestones.",
         filter=Filter("milestone", FilterKind.OBJECT),
         reads_texts=False,
+        names_groups=False,
     ),
 )
 

@@ -19,8 +19,9 @@ from ogpgraph.domain.field import Field, Tag
 from ogpgraph.domain.readings import Reading, reading_on
 from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY
 from ogpgraph.domain.values import day_of, value_text_references
+from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.entry_query import entry_term
-from ogpgraph.readmodel.rule_tags import FOREVER, Readings
+from ogpgraph.readmodel.rule_tags import Readings
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from ogpgraph.domain.aggregate import Aggregate
@@ -25,6 +25,8 @@ from ogpgraph.domain.values import (
     value_text_references,
 )
 
+PossibleTag = tuple[str, str, bool]
+"""Dimension and value of a tag, and whether it follows from all that may be current, or only from some of it."""
 WHOLE: Final = ""
 """The group of a rule with one group only, which is there even where an aggregate has none of the paths."""
 
@@ -41,8 +43,6 @@ class TagRule:
     is_reference = False
     prefixes: tuple[str, ...] = ()
     """What the paths begin with that it depends on."""
-    reads_texts = True
-    """Whether it depends on what the texts are, and not only on whether there is one."""
 
     def __init__(self, *, is_dated: bool) -> None:
         self.is_dated = is_dated
@@ -110,6 +110,11 @@ class DerivedRule(TagRule):
         super().__init__(is_dated=is_dated and not self.is_whole)
         self.prefixes = tuple(path.partition("{")[0] for path in dimension.paths)
         self.reads_texts = dimension.reads_texts
+        self.reads_values = dimension.reads_values
+        self.remembered: dict[object, Sequence[PossibleTag]] = {}
+        """The tags that followed from what a group had, by its paths, shortened, and by the values there."""
+        self._names_groups = dimension.names_groups
+        self._shortened: dict[str, str] = {}
         self._compute = dimension.compute
         self._has_variables = any("{" in path for path in dimension.paths)
         self._patterns = [
@@ -126,6 +131,17 @@ class DerivedRule(TagRule):
         found = next(filter(None, (pattern.match(path) for pattern in self._patterns)), None)
         return "/".join(found.groups()) if found else None
 
+    def shorten(self, path: str) -> str:
+        """Return what the tags depend on of a path: it does without its group where they do not name that."""
+        if self._names_groups:
+            return path
+        if (short := self._shortened.get(path)) is None:
+            found = next(filter(None, (pattern.match(path) for pattern in self._patterns)))
+            short = path[: found.start(1)] + path[found.end(found.re.groups) :]
+            if len(self._shortened) < PATH_CACHE_SIZE:
+                self._shortened[path] = short
+        return short
+
     def derive(self, aggregate: Aggregate) -> Iterable[Tag]:
         """Return the tags as they are declared to be computed."""
         return self._compute(aggregate)
@@ -136,7 +152,7 @@ class TypeRules:
 
     def __init__(self, aggregate_type: AggregateType) -> None:
         rules = build_rules(aggregate_type)
-        self.whole = [rule for rule in rules if rule.is_whole]
+        self.whole = [rule for rule in rules if isinstance(rule, DerivedRule) and rule.is_whole]
         self.by_groups = [rule for rule in rules if not rule.is_whole]
         self._found: dict[str, tuple[tuple[TagRule, str], ...]] = {}
 

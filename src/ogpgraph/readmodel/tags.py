@@ -6,14 +6,16 @@ changes of an aggregate, and derives the tags of those groups of paths anew that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.field import Tag
 from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY, Timeline, is_dated, turning_days_of
-from ogpgraph.readmodel.rule_tags import FOREVER, DatedTag, Readings, RuleTags, TagDifference, unknown_dimension
+from ogpgraph.readmodel.dimension_tags import FOREVER, DatedTag, TagDifference, unknown_dimension
+from ogpgraph.readmodel.rule_tags import Readings, RuleTags
 from ogpgraph.readmodel.tag_rules import CODED_TYPES, RULES, TagRule
+from ogpgraph.readmodel.whole_tags import WholeTags
 
 __all__ = [
     "CODED_TYPES",
@@ -61,29 +63,27 @@ class AggregateTags:
     def __init__(self, aggregate_type: str) -> None:
         self._rules = RULES[aggregate_type]
         self._by_rule: dict[TagRule, RuleTags] = {}
-        self._whole: frozenset[Tag] | None = None
+        self._whole = WholeTags(self._rules.whole)
 
     def list_all(self, readings: Readings) -> list[DatedTag]:
         """Return all tags of the present state if lists show it."""
         groups = self._rules.group_all(readings.timeline.aggregate.claims)
         by_groups = (tag for rule, own in groups.items() for tag in self._tags_of(rule).list_all(readings, own))
-        return [*by_groups, *map(_undated, self._derive_whole(readings.timeline.aggregate))]
+        return [*by_groups, *map(_undated, self._whole.list_all(readings.timeline.aggregate))]
 
     def move(
-        self, before: Readings, after: Readings, paths: Iterable[str], *, was_listed: bool, is_listed: bool
+        self, before: Readings, after: Readings, paths: Collection[str], *, was_listed: bool, is_listed: bool
     ) -> TagDifference:
         """Follow a change at some paths, and return the difference; an aggregate that no list shows has no tags."""
         if was_listed and is_listed:
             return self._move(before, after, paths)
         ended = self.list_all(before) if was_listed else []
-        self._by_rule, self._whole = {}, None
+        self._by_rule, self._whole = {}, WholeTags(self._rules.whole)
         return TagDifference(ended, self.list_all(after) if is_listed else [])
 
-    def _move(self, before: Readings, after: Readings, paths: Iterable[str]) -> TagDifference:
-        whole, self._whole = self._derive_whole(before.timeline.aggregate), None
-        now_whole = self._derive_whole(after.timeline.aggregate)
-        ended = [*map(_undated, whole - now_whole)]
-        begun = [*map(_undated, now_whole - whole)]
+    def _move(self, before: Readings, after: Readings, paths: Collection[str]) -> TagDifference:
+        whole = self._whole.move(before.timeline.aggregate, after.timeline.aggregate, paths)
+        ended, begun = (list(map(_undated, tags)) for tags in whole)
         for rule, groups in self._rules.group(paths).items():
             for difference in self._tags_of(rule).move(before, after, groups):
                 ended += difference.ended
@@ -94,12 +94,6 @@ class AggregateTags:
         if (tags := self._by_rule.get(rule)) is None:
             tags = self._by_rule[rule] = RuleTags(self._rules, rule)
         return tags
-
-    def _derive_whole(self, aggregate: Aggregate) -> frozenset[Tag]:
-        """Return the tags of the rules that depend on all paths."""
-        if self._whole is None:
-            self._whole = frozenset(tag for rule in self._rules.whole for tag in rule.derive(aggregate))
-        return self._whole
 
 
 def _undated(tag: Tag) -> DatedTag:
