@@ -56,10 +56,13 @@ class PoisonEvent(Exception):
 class BatchProjection:
     """The projection of one batch in memory, with the open rows of its streams, which are moved on."""
 
-    def __init__(self, open_rows: Mapping[str, OpenRows], read_events: ReadStream) -> None:
+    def __init__(
+        self, open_rows: Mapping[str, OpenRows], read_events: ReadStream, changes: ChangeRecorder | None = None
+    ) -> None:
+        """Project into memory; `changes` records what changes, for whom that concerns."""
         self._read_events = read_events
         self.rows = RowBatch()
-        self.changes = ChangeRecorder()
+        self._changes = changes
         self.done = 0
         self._open_rows = open_rows
 
@@ -103,7 +106,8 @@ class BatchProjection:
             self.rows.path_sets[path_set] = [entry_term("path", path) for path in paths]
         self.rows.entries.append(_entry_row(logged, event, position, open_rows.key, path_set))
         differences = _update_dated_rows(self.rows, open_rows, former_code, timeline, touched, position)
-        self.changes.add(position, open_rows.code, after, differences)
+        if self._changes:
+            self._changes.add(position, open_rows.code, after, differences)
         open_rows.timeline = timeline
 
 

@@ -22,7 +22,7 @@ from ogpgraph.readmodel.batch_projection import (
 )
 from ogpgraph.readmodel.batch_rows import BatchRows, RowWriter
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
-from ogpgraph.readmodel.model_change import ModelChange
+from ogpgraph.readmodel.model_change import ChangeRecorder, ModelChange
 from ogpgraph.readmodel.open_rows import FindAggregate, OpenRowsCache, find_no_aggregate
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_NAME
 from ogpgraph.storage.append import StoredSaves
@@ -198,7 +198,8 @@ class Projector:
         for logged, _ in (each for save in saves for each in save):
             revisions.setdefault(logged.stream, logged.revision)
         open_rows = self._open_rows.get(checkpoint.identity, transaction, revisions)
-        batch = BatchProjection(open_rows, partial(read_events, self._log, transaction))
+        changes = None if self._is_rebuild else ChangeRecorder()
+        batch = BatchProjection(open_rows, partial(read_events, self._log, transaction), changes)
         if failure := batch.project(saves, checkpoint.position):
             # The batch holds rows of the save that failed. The saves before it are projected once more, without them.
             return self._project(transaction, begun, saves[: batch.done])._replace(failure=failure)
@@ -206,9 +207,9 @@ class Projector:
         after = self.write(transaction, checkpoint, [batch.rows.to_rows()], last, leaves)
         self._open_rows.advance_to(after.identity)
         self._reached = after
-        if self._is_rebuild:
+        if changes is None:
             return begun._replace(checkpoint=after, before=checkpoint)
-        change = batch.changes.to_change(checkpoint.position, after.position, after.frontier.root())
+        change = changes.to_change(checkpoint.position, after.position, after.frontier.root())
         return begun._replace(checkpoint=after, before=checkpoint, change=change)
 
     def write(

@@ -6,7 +6,7 @@ O(log n) hashes, and the state fits in a row of a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -35,20 +35,18 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """Return the frontier of the tree with one more leaf hash."""
-        # Each set bit at the low end of the size is a complete subtree as large as the one to its right.
-        subtrees, size, right = self.subtrees, self.size, leaf
-        while size & 1:
-            right = node_hash(subtrees[-1], right)
-            subtrees, size = subtrees[:-1], size >> 1
-        return Frontier(self.size + 1, (*subtrees, right))
+        subtrees = list(self.subtrees)
+        _push(subtrees, self.size, leaf)
+        return Frontier(self.size + 1, tuple(subtrees))
 
     def extend(self, leaves: Iterable[bytes]) -> tuple[Frontier, list[bytes]]:
         """Return the frontier of the tree with more leaf hashes, and the root after each of them."""
-        frontier, roots = self, []
+        subtrees, size, roots = list(self.subtrees), self.size, list[bytes]()
         for leaf in leaves:
-            frontier = frontier.append(leaf)
-            roots.append(frontier.root())
-        return frontier, roots
+            _push(subtrees, size, leaf)
+            size += 1
+            roots.append(_fold(subtrees))
+        return Frontier(size, tuple(subtrees)), roots
 
     def root(self) -> bytes:
         """Return the root: RFC 6962's MTH of all leaves."""
@@ -56,12 +54,7 @@ class Frontier:
 
     @cached_property
     def _root(self) -> bytes:
-        if not self.subtrees:
-            return EMPTY_ROOT
-        root = self.subtrees[-1]
-        for left in reversed(self.subtrees[:-1]):
-            root = node_hash(left, root)
-        return root
+        return _fold(self.subtrees) if self.subtrees else EMPTY_ROOT
 
     def to_bytes(self) -> bytes:
         """Return the roots of the subtrees one after the other, 32 bytes each."""
@@ -73,3 +66,19 @@ class Frontier:
         if len(data) != HASH_BYTES * size.bit_count():
             raise ValueError(f"a frontier of {size} leaves is not {len(data)} bytes long")
         return cls(size, tuple(data[i : i + HASH_BYTES] for i in range(0, len(data), HASH_BYTES)))
+
+
+def _push(subtrees: list[bytes], size: int, leaf: bytes) -> None:
+    """Add a leaf hash to the complete subtrees of a tree of `size` leaves."""
+    # Each set bit at the low end of the size is a complete subtree as large as the one to its right.
+    while size & 1:
+        leaf, size = node_hash(subtrees.pop(), leaf), size >> 1
+    subtrees.append(leaf)
+
+
+def _fold(subtrees: Sequence[bytes]) -> bytes:
+    """Return the root over complete subtrees, the largest first, of which there is at least one."""
+    root = subtrees[-1]
+    for left in subtrees[-2::-1]:
+        root = sha256(b"\x01" + left + root).digest()  # as `node_hash`, of which there are most here
+    return root
