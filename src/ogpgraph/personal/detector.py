@@ -78,6 +78,10 @@ _DATE = re.compile(r"(?<!\d)(?:\d{1,2}[./ -]\d{1,2}[./ -](?:19|20)\d\d|(?:19|20)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _DIGITS = "0123456789"
 _FEWEST_LABELLED_DIGITS = 6
+_DIGIT_RUN = re.compile("[\\d +()/.\u00a0\u2009\u202f\u2010-\u2013-]{6,}")
+"""What every number that is found is within."""
+_LONGEST_LABEL = 120
+"""Characters before a run of digits that are looked at for a label, with all that may be in between."""
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
 _CONTEXT = 40
 """The characters before a number in which a word may state what it is the number of."""
@@ -141,6 +145,7 @@ class PersonalDataDetector:
             rf"(?P<numbers>{_LABELLED_NUMBER}{more_numbers})(?!\d)"
         )
         self._unit = re.compile(rf"[ \u00a0]?(?:[%€$£]|(?i:{words['units']})(?!\w))")
+        self._phone_label = re.compile(rf"(?i:{words['phone_labels']})")
         self._other_number_label = re.compile(rf"(?<!\w)(?i:{words['other_number_labels']})[ .:#\u00ba\u00b0]{{0,4}}$")
         # Names: a label up to the name, which may be on the next line; the name itself; the separator of the next one.
         self._contact_label = re.compile(
@@ -191,21 +196,30 @@ class PersonalDataDetector:
         """Yield phone numbers: any number behind a word for one, elsewhere only what has the form of one."""
         if sum(map(text.count, _DIGITS)) < _FEWEST_LABELLED_DIGITS:  # nearly always, and found at once
             return
-        for labelled in self._labelled_numbers.finditer(text) if self._phone_labels.may_be_in(text) else ():
+        runs = [
+            run.span() for run in _DIGIT_RUN.finditer(text) if _count_digits(run.group()) >= _FEWEST_LABELLED_DIGITS
+        ]
+        if not runs:
+            return
+        is_labelled = any(self._may_have_label(text[max(0, start - _LONGEST_LABEL) : end]) for start, end in runs)
+        for labelled in self._labelled_numbers.finditer(text) if is_labelled else ():
             for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
                 if not _contains_date(number.group()):
                     yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
-        for number in _IN_QUERY.finditer(text):
+        for number in _IN_QUERY.finditer(text) if "=+" in text else ():
             yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
+        phones = [number for number in _PHONE.finditer(text) if self._is_phone(text, number)]
         # Paths of URLs contain dates and numbers in every form.
-        urls = [url.span() for url in _URL.finditer(text)]
-        for number in _PHONE.finditer(text):
-            if self._is_phone(text, number) and not any(start <= number.start() < end for start, end in urls):
+        urls = [url.span() for url in _URL.finditer(text)] if phones else []
+        for number in phones:
+            if not any(start <= number.start() < end for start, end in urls):
                 yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
 
+    def _may_have_label(self, text: str) -> bool:
+        return self._phone_labels.may_be_in(text) and self._phone_label.search(text) is not None
+
     def _is_phone(self, text: str, number: re.Match[str]) -> bool:
-        digits = sum(character.isdigit() for character in number.group())
-        if not _FEWEST_DIGITS <= digits <= _MOST_DIGITS or _contains_date(number.group()):
+        if not _FEWEST_DIGITS <= _count_digits(number.group()) <= _MOST_DIGITS or _contains_date(number.group()):
             return False
         before = text[max(0, number.start() - _CONTEXT) : number.start()]
         return not self._unit.match(text, number.end()) and not self._other_number_label.search(before)
@@ -258,6 +272,10 @@ def _is_of_name(text: str, contact: Mark, name: str) -> bool:
         for word in name.casefold().split()
         if len(word) >= _FEWEST_SHARED_LETTERS
     )
+
+
+def _count_digits(text: str) -> int:
+    return sum(map(str.isdigit, text))
 
 
 def _contains_date(number: str) -> bool:
