@@ -11,7 +11,7 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_stored_event
 from ogpgraph.domain.as_of import AggregateAsOf, cut, possible_states
 from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
-from ogpgraph.domain.timeline import Timeline, advance_timeline, last_instant, turning_days
+from ogpgraph.domain.timeline import Timeline, advance_timeline, last_instant, turning_days_of
 from ogpgraph.domain.values import first_day
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.index import Index
@@ -135,6 +135,12 @@ def check_against_replay(system: System) -> None:
         assert len(view["entries"]) == position
         assert view["entries"][-1][2:] == (logged.stream, logged.revision, logged.name)
         assert list(find_violations(SCHEMA["events"][logged.topic], json.loads(logged.payload), SCHEMA)) == []
+
+
+def turning_days(timeline: Timeline, path: str) -> Iterator[int]:
+    """Yield the days on which the state at a path changes, in no order."""
+    for claim in (*timeline.aggregate.claims.get(path, ()), *timeline.earlier.get(path, ())):
+        yield from turning_days_of(claim.after, claim.before)
 
 
 def check_dates_against_replay(system: System, dates_per_position: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from ogpgraph.domain.as_of import cut
-from ogpgraph.domain.timeline import Timeline, last_instant, turning_days
+from ogpgraph.domain.timeline import Timeline, last_instant
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import searched_texts
 from ogpgraph.readmodel.index import PRESENT_DAY
@@ -17,7 +17,7 @@ from ogpgraph.readmodel.searched_texts import find_searched_field
 from ogpgraph.readmodel.tags import code_of
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.readmodel.histories import Step, histories, record_history
-from tests.readmodel.replay import iter_replay
+from tests.readmodel.replay import iter_replay, turning_days
 
 pytestmark = pytest.mark.slow
 NAMES = count()

@@ -44,9 +44,8 @@ def test_slots_below_the_count_are_those_of_the_streams_that_have_begun(table: S
     assert table.count("plan", 10) == 0
 
 
-def test_version_and_revision_are_those_of_the_last_entry_up_to_a_position(table: StreamTable) -> None:
+def test_version_is_that_of_the_last_entry_up_to_a_position(table: StreamTable) -> None:
     assert [table.version_at("commitment-1", at) for at in range(11)] == [0, 1, 1, 3, 3, 5, 5, 7, 7, 9, 9]
-    assert [table.revision_at("commitment-1", at) for at in range(11)] == [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     assert list(table.positions("commitment-1", 6)) == [1, 3, 5]
     assert [table.position_of("commitment-1", revision) for revision in (0, 1, 5, 6)] == [None, 1, 9, None]
 
@@ -93,4 +92,4 @@ def _check(table: StreamTable, rows: list[Row]) -> None:
         assert table.stream_at(at) == table.stream_at(row["key"]) == stream
         assert table.key(stream) == row["key"]
         assert table.version_at(stream, at) == table.position_of(stream, row["revision"]) == at
-        assert (table.revision_at(stream, at), table.code_at(stream, at)) == (row["revision"], row["code"])
+        assert table.code_at(stream, at) == row["code"]

@@ -201,11 +201,6 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
         claims, key = self.claims.get(path, ()), (origin, source or "")
         return next((claim.value for claim in claims if claim.key == key), None)
 
-    def claims_from(self, origin: Origin, source: str | None) -> dict[str, Claim]:
-        """Return path → the claim of one source, including those it no longer makes (their value is None)."""
-        key = (origin, source or "")
-        return {path: claim for path, claims in self.claims.items() for claim in claims if claim.key == key}
-
 
 def aggregate_type_of(stream: str) -> str:
     """Return the aggregate type of a stream: the part of its id before the first dash."""

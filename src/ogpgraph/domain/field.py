@@ -175,11 +175,6 @@ class Field(Struct, frozen=True, dict=True):
         return self.validate is validate_item
 
     @property
-    def is_parent(self) -> bool:
-        """Return whether the values are of the aggregate that one always belongs to, such as a commitment's plan."""
-        return self.is_required and bool(self.refers_to)
-
-    @property
     def correction_roles(self) -> Roles:
         """Return the roles that may correct the field by `correct`."""
         return self.written_by if self.corrected_by is None else self.corrected_by

@@ -7,7 +7,7 @@ day the first matters (as what was to come) and the last (as what was decided); 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from operator import attrgetter
@@ -84,12 +84,6 @@ def turning_days_of(after: datetime | None, before: datetime) -> tuple[int, int,
     """Return the days on which a claim of an interval changes a state; FIRST_DAY where it is not known since when."""
     since = FIRST_DAY if after is None else day_of(after + _MICROSECOND)
     return since, day_of(before), day_of(before + _MICROSECOND)
-
-
-def turning_days(timeline: Timeline, path: str) -> Iterator[int]:
-    """Yield the days on which the state at a path changes, in no order; FIRST_DAY where it is not known since when."""
-    for claim in (*timeline.aggregate.claims.get(path, ()), *timeline.earlier.get(path, ())):
-        yield from turning_days_of(claim.after, claim.before)
 
 
 @lru_cache(maxsize=20_000)  # most aggregates have the same paths

@@ -242,19 +242,10 @@ class StreamTable:
         """Return the streams of the entries at some positions."""
         return [self.stream_at(position) for position in positions]
 
-    def versions_of(self, streams: Iterable[str], position: int) -> list[int]:
-        """Return the positions of the last entries of some streams up to a position, 0 before the first of one."""
-        return [self.version_at(stream, position) for stream in streams]
-
     def version_at(self, stream: str, position: int) -> int:
         """Return the position of the last entry of a stream up to a position, 0 before its first."""
         slot = self.slot(stream)
         return 0 if slot is None else self._of(stream).version_at(slot, position)
-
-    def revision_at(self, stream: str, position: int) -> int:
-        """Return the revision of a stream at a position, 0 before its first entry."""
-        slot = self.slot(stream)
-        return 0 if slot is None else bisect_right(self._of(stream).positions[slot], position)
 
     def position_of(self, stream: str, revision: int) -> int | None:
         """Return the position of the entry that made a revision of a stream; None where there is none yet."""

@@ -202,7 +202,7 @@ def test_all_that_is_read_is_noted(new_database: DatabaseFactory, monkeypatch: p
                     continue
                 noted += 1
                 streams = system.model.state.streams
-                loaded = streams.numbers_at(streams.versions_of(reading.streams, streams.position))
+                loaded = streams.numbers_at(streams.version_at(each, streams.position) for each in reading.streams)
                 assert loaded <= kept.streams, text
                 assert reading.dimensions <= set(kept.dimensions), text
         assert noted > len(followed.requests) / 2
