@@ -157,7 +157,7 @@ class ArgumentWeight:
     """
 
     def __init__(self, place: str, declared: GraphQLArgument | GraphQLInputField) -> None:
-        nullable: GraphQLInputType = get_nullable_type(declared.type)  # type: ignore[assignment]
+        nullable: GraphQLInputType = get_nullable_type(declared.type)  # type: ignore[assignment]  # of an input
         named = get_named_type(declared.type)
         self.place = place
         self.weight = weight_of_value(declared)

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from heapq import nlargest, nsmallest
 from itertools import islice
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from ogpgraph.readmodel.bitsets import iter_slots
 from ogpgraph.readmodel.sort_keys import Order, SortKey
@@ -190,13 +190,13 @@ class SortIndex:
         return (slot for place in places if bits[(slot := slots[place]) >> 3] >> (slot & 7) & 1)
 
 
-def sort_in_parts(items: Sequence[int], key: Callable[[int], object], checkpoint: Callable[[], None]) -> list[int]:
+def sort_in_parts(items: Sequence[int], key: Callable[[int], Any], checkpoint: Callable[[], None]) -> list[int]:
     """Return items sorted by a key, equal ones in their order; calls the checkpoint in between."""
     ordered: list[int] = []
     for start in range(0, len(items), _SORTED_AT_ONCE):
-        ordered += sorted(items[start : start + _SORTED_AT_ONCE], key=key)  # type: ignore[arg-type]
+        ordered += sorted(items[start : start + _SORTED_AT_ONCE], key=key)
         checkpoint()
-    ordered.sort(key=key)  # type: ignore[arg-type]  # merges the parts, which are in order
+    ordered.sort(key=key)  # merges the parts, which are in order
     return ordered
 
 

@@ -57,7 +57,7 @@ class ReplacementWatch:
             require_migrated(self._database_url)
         except (DatabaseError, LookupError) as error:
             if str(error) != self._reported:
-                log.error("the database was replaced, and the new one cannot be served", reason=str(error))  # noqa: TRY400
+                log.error("the database was replaced, and the new one cannot be served", reason=str(error))  # noqa: TRY400 - no traceback
             self._reported = str(error)
             return False
         return True

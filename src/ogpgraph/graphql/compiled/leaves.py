@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
@@ -60,10 +61,10 @@ def find_named_class(type_: GraphQLLeafType) -> type | None:
     """Return the class of an enum whose members have the names of its values in the schema, otherwise None."""
     if not isinstance(type_, GraphQLEnumType):
         return None
-    class_: Any = getattr(type_, "wrapped_cls", None)
+    class_: type[Enum] | None = getattr(type_, "wrapped_cls", None)
     if class_ is None or any(type_.coerce_output_value(each) != each._name_ for each in class_):
         return None
-    return class_  # type: ignore[no-any-return]
+    return class_
 
 
 @lru_cache(maxsize=1_000)  # more than the types of the schema

@@ -108,7 +108,7 @@ def _is_list(declared: Input) -> bool:
 
 def _build_annotation(declared: Input) -> Any:
     item = _graphql_type(declared, get_args(declared.type)[0] if get_origin(declared.type) is tuple else declared.type)
-    annotation = list[item] if _is_list(declared) else item  # type: ignore[valid-type]
+    annotation = list[item] if _is_list(declared) else item  # type: ignore[valid-type]  # strawberry reads it
     # With a default, too: a null is refused like that of any other input.
     return annotation if declared.is_required else annotation | None
 
