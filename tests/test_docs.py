@@ -18,6 +18,7 @@ from ogpgraph.settings import settings_table
 from tests.demo.client import ExecuteQuery, create_demo_database, open_demo
 
 ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "ogpgraph"
 README = (ROOT / "README.md").read_text("utf-8")
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
@@ -92,6 +93,13 @@ def test_a_page_names_only_existing_tests(page: Path) -> None:
     for file, name in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text("utf-8")):
         assert (ROOT / file).exists(), file
         assert not name or f"def {name}(" in (ROOT / file).read_text("utf-8"), f"{file}::{name}"
+
+
+@pytest.mark.parametrize("page", [ARCHITECTURE, *DECISIONS], ids=lambda page: page.name)
+def test_a_page_names_only_existing_modules(page: Path) -> None:
+    layers = "|".join(each.name for each in PACKAGE.iterdir() if (each / "__init__.py").exists())
+    for name in re.findall(rf"`((?:{layers})/[\w/]+)(?:\.py)?`", page.read_text("utf-8")):
+        assert (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").exists(), name
 
 
 def test_the_architecture_describes_every_layer() -> None:
