@@ -50,10 +50,10 @@ class Condition(ABC):
 
 
 @dataclass(frozen=True)
-class AllOf(Condition):
-    """All of some conditions; without any, every aggregate fulfils it."""
+class _Combination(Condition):
+    """A condition that depends on others about the same aggregate."""
 
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[Condition, ...]
 
     @property
     def is_portable(self) -> bool:
@@ -62,6 +62,38 @@ class AllOf(Condition):
 
     def dimensions(self, aggregate_type: str) -> Dimensions | None:
         return _unite(each.dimensions(aggregate_type) for each in self.conditions)
+
+
+@dataclass(frozen=True)
+class _OnOne(Condition):
+    """A condition that depends on another about the same aggregate."""
+
+    condition: Condition
+
+    @property
+    def is_portable(self) -> bool:
+        """Return whether its condition is."""
+        return self.condition.is_portable
+
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return self.condition.dimensions(aggregate_type)
+
+
+@dataclass(frozen=True)
+class _OnDimension(Condition):
+    """A condition that depends on the values of one dimension."""
+
+    dimension: str
+
+    def dimensions(self, aggregate_type: str) -> Dimensions | None:
+        return frozenset([(aggregate_type, self.dimension)])
+
+
+@dataclass(frozen=True)
+class AllOf(_Combination):
+    """All of some conditions; without any, every aggregate fulfils it."""
+
+    conditions: tuple[Condition, ...] = ()
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = index.universe
@@ -74,18 +106,8 @@ class AllOf(Condition):
 
 
 @dataclass(frozen=True)
-class AnyOf(Condition):
+class AnyOf(_Combination):
     """At least one of some conditions; without any, no aggregate fulfils it."""
-
-    conditions: tuple[Condition, ...]
-
-    @property
-    def is_portable(self) -> bool:
-        """Return whether all of them are."""
-        return all(each.is_portable for each in self.conditions)
-
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return _unite(each.dimensions(aggregate_type) for each in self.conditions)
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         fulfilled = possible = 0
@@ -98,18 +120,8 @@ class AnyOf(Condition):
 
 
 @dataclass(frozen=True)
-class Not(Condition):
+class Not(_OnOne):
     """The negation of a condition."""
-
-    condition: Condition
-
-    @property
-    def is_portable(self) -> bool:
-        """Return whether its condition is."""
-        return self.condition.is_portable
-
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return self.condition.dimensions(aggregate_type)
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matches = self.condition.evaluate(index, index_of)
@@ -117,72 +129,47 @@ class Not(Condition):
 
 
 @dataclass(frozen=True)
-class Possible(Condition):
+class Possible(_OnOne):
     """A condition is fulfilled, or may be."""
-
-    condition: Condition
-
-    @property
-    def is_portable(self) -> bool:
-        """Return whether its condition is."""
-        return self.condition.is_portable
-
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return self.condition.dimensions(aggregate_type)
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return Matches(self.condition.evaluate(index, index_of).possible)
 
 
 @dataclass(frozen=True)
-class IsUnknown(Condition):
+class IsUnknown(_OnDimension):
     """It is unknown what values of a dimension the aggregate has."""
-
-    dimension: str
-
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return frozenset([(aggregate_type, self.dimension)])
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return Matches(index.universe & index.unknown(self.dimension))
 
 
 @dataclass(frozen=True)
-class HasValue(Condition):
+class HasValue(_OnDimension):
     """The aggregate has one of some values of a dimension."""
 
-    dimension: str
     values: tuple[str, ...]
-
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return frozenset([(aggregate_type, self.dimension)])
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return _match(index, self.dimension, index.select(self.dimension, self.values))
 
 
 @dataclass(frozen=True)
-class HasAnyValue(Condition):
+class HasAnyValue(_OnDimension):
     """The aggregate has a value of a dimension, whichever."""
-
-    dimension: str
-
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return frozenset([(aggregate_type, self.dimension)])
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         return _match(index, self.dimension, index.select_all(self.dimension))
 
 
 @dataclass(frozen=True)
-class ValueMatches(Condition):
+class ValueMatches(_OnDimension):
     """The aggregate has a value of a dimension for which a predicate is true.
 
     Functions cannot be compared: `name` distinguishes the condition from others on the same dimension. Without a
     predicate it is empty, and with one it is not: what conditions match is kept for all that are equal.
     """
 
-    dimension: str
     predicate: Callable[[str], bool] = field(default=bool, compare=False)
     name: str = ""
 
@@ -190,24 +177,17 @@ class ValueMatches(Condition):
         if (self.predicate is bool) is bool(self.name):
             raise ValueError("a predicate needs a name")
 
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return frozenset([(aggregate_type, self.dimension)])
-
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matching = filter(self.predicate, index.values(self.dimension))
         return _match(index, self.dimension, index.select(self.dimension, matching))
 
 
 @dataclass(frozen=True)
-class ValueBetween(Condition):
+class ValueBetween(_OnDimension):
     """The aggregate has a value of a dimension in a range, ends included; numbers are compared as numbers."""
 
-    dimension: str
     minimum: str | int | None = None
     maximum: str | int | None = None
-
-    def dimensions(self, aggregate_type: str) -> Dimensions | None:
-        return frozenset([(aggregate_type, self.dimension)])
 
     def evaluate(self, index: Index, index_of: IndexOf) -> Matches:
         matching = filter(self._contains, index.values(self.dimension))
