@@ -280,40 +280,7 @@ def open_system(
         history_guard = HistoryGuard(_find_head_file(database_url, state, log_identity), log_identity.id, clock_guard)
         _begin_clock_guard(clock_guard, clock, database, history_guard)
         event_log = EventLog(database, clock, clock_guard)
-        loader = AggregateLoader(event_log, AggregateCache(database, FOLD_VERSION))
-        text_reader = texts.TextReader()
-        executor = CommandExecutor(
-            event_log,
-            loader,
-            texts.TextReferencer(log_identity.text_key),
-            new_id,
-            require_writable=history_guard.require_writable,
-            keep_texts=text_reader.keep,
-        )
-        model = Model(database)
-        heads = HeadReader(database, partial(query_progress, database))
-        projection = ProjectionRunner(
-            database,
-            event_log,
-            remember=history_guard.remember,
-            follow=(model.follow, heads.follow),
-            find_aggregate=loader.find,
-        )
-        read_model = ReadModel(database, log_identity, clock, projection, model, heads, text_reader, loader.begin_fill)
-        system = System(
-            database,
-            event_log,
-            executor,
-            projection,
-            heads,
-            read_model,
-            accounts.AccountStore(database, heads.find_epoch),
-            ProjectionPoller(database, projection, heads),
-            ModelLoader(read_model),
-            clock,
-            history_guard,
-            StorageProbe(database),
-        )
+        system = _connect_parts(database, log_identity, event_log, history_guard, clock, new_id)
         _warn_about_clock(system)
         (history_guard.accept if accept_history else history_guard.check)(system.read_session)
         yield system
@@ -321,6 +288,51 @@ def open_system(
         database.close()
         if history_guard is not None:
             history_guard.close()
+
+
+def _connect_parts(
+    database: Database,
+    log_identity: LogIdentity,
+    event_log: EventLog,
+    history_guard: HistoryGuard,
+    clock: Clock,
+    new_id: Callable[[], str],
+) -> System:
+    """Return the parts of an open database, connected with one another."""
+    loader = AggregateLoader(event_log, AggregateCache(database, FOLD_VERSION))
+    text_reader = texts.TextReader()
+    executor = CommandExecutor(
+        event_log,
+        loader,
+        texts.TextReferencer(log_identity.text_key),
+        new_id,
+        require_writable=history_guard.require_writable,
+        keep_texts=text_reader.keep,
+    )
+    model = Model(database)
+    heads = HeadReader(database, partial(query_progress, database))
+    projection = ProjectionRunner(
+        database,
+        event_log,
+        remember=history_guard.remember,
+        follow=(model.follow, heads.follow),
+        find_aggregate=loader.find,
+    )
+    read_model = ReadModel(database, log_identity, clock, projection, model, heads, text_reader, loader.begin_fill)
+    return System(
+        database,
+        event_log,
+        executor,
+        projection,
+        heads,
+        read_model,
+        accounts.AccountStore(database, heads.find_epoch),
+        ProjectionPoller(database, projection, heads),
+        ModelLoader(read_model),
+        clock,
+        history_guard,
+        StorageProbe(database),
+    )
 
 
 def open_configured_system(settings: Settings, *, accept_history: bool = False) -> AbstractContextManager[System]:
