@@ -55,11 +55,11 @@ class Answer(NamedTuple):
 
 
 class Client:
-    """One connection, and so one worker."""
+    """One worker: a connection to it, and another one where the server has closed that because it was idle."""
 
     def __init__(self, address: str) -> None:
-        parts = urlsplit(address)
-        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        self._address = urlsplit(address)
+        self._connection, self.worker = self._connect()
 
     def post(self, query: str, token: str = "", **variables: str) -> Answer:
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -68,19 +68,45 @@ class Client:
 
     def get(self, query: str, etag: str = "") -> Answer:
         headers = {"If-None-Match": etag} if etag else {}
-        return self._exchange("GET", f"/graphql?{urlencode({'query': query})}", headers, None)
+        return self._exchange("GET", _target(query), headers, None)
 
     def close(self) -> None:
         self._connection.close()
 
     def _exchange(self, method: str, target: str, headers: dict[str, str], body: str | None) -> Answer:
-        self._connection.request(method, target, body, headers)
-        response = self._connection.getresponse()
-        content, found = response.read(), response.headers
-        data = json.loads(content) if content else None
-        assert response.status in {200, 304}, content
-        assert data is None or "errors" not in data, data
-        return Answer(response.status, data, found["ETag"] or "", int(found["X-Position"]), found["X-Request-Id"][:16])
+        try:
+            return _exchange(self._connection, method, target, headers, body)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            self._reconnect()
+            return _exchange(self._connection, method, target, headers, body)
+
+    def _reconnect(self) -> None:
+        for _ in range(MAX_CONNECTIONS):
+            self._connection.close()
+            self._connection, worker = self._connect()
+            if worker == self.worker:
+                return
+        raise AssertionError("the worker accepts no connection any more")
+
+    def _connect(self) -> tuple[http.client.HTTPConnection, str]:
+        connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=60)
+        return connection, _exchange(connection, "GET", _target("{ __typename }"), {}, None).worker
+
+
+def _target(query: str) -> str:
+    return f"/graphql?{urlencode({'query': query})}"
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, target: str, headers: dict[str, str], body: str | None
+) -> Answer:
+    connection.request(method, target, body, headers)
+    response = connection.getresponse()
+    content, found = response.read(), response.headers
+    data = json.loads(content) if content else None
+    assert response.status in {200, 304}, content
+    assert data is None or "errors" not in data, data
+    return Answer(response.status, data, found["ETag"] or "", int(found["X-Position"]), found["X-Request-Id"][:16])
 
 
 def connect_to_both(address: str, opened: ExitStack) -> list[Client]:
@@ -88,7 +114,7 @@ def connect_to_both(address: str, opened: ExitStack) -> list[Client]:
     clients: dict[str, Client] = {}
     for _ in range(MAX_CONNECTIONS):
         client = opened.enter_context(closing(Client(address)))
-        clients.setdefault(client.get("{ __typename }").worker, client)
+        clients.setdefault(client.worker, client)
         if len(clients) == WORKERS:
             return list(clients.values())
     raise AssertionError("one worker accepts no connection")
