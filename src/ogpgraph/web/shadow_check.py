@@ -49,8 +49,10 @@ LONGEST_WAIT_SECONDS: Final = 10.0
 """How long a comparison lets all operations of clients go first; after that it takes turns with them."""
 LOOK_SECONDS: Final = 0.05
 """How often it looks meanwhile whether any of them waits."""
+BUSY_SHARE: Final = 0.3
+"""The share of a processor above which the process is busy, so that those that do not wait would be slower."""
 QUIET_LOOKS: Final = 2
-"""So often in a row none has to wait: the first requests for something often come together, and take longest."""
+"""So often in a row it has to see neither: the first requests for something often come together, and take longest."""
 MAX_BYTES: Final = 1 << 20
 """Larger responses are not compared."""
 
@@ -186,10 +188,19 @@ class ShadowCheck:
             return chosen
 
     async def _compare_in_turn(self, executed: ExecutedQuery, scheduler: Scheduler) -> None:
-        await _wait_for_rest(scheduler)
+        await self._wait_for_rest(scheduler)
         deadline = Deadline(CHECK_SECONDS)
         with suppress(RequestRejected):  # too much waits
             await scheduler.run(CLIENT, self.compare, executed, deadline, deadline=deadline, cost=CHEAP_COST + 1)
+
+    async def _wait_for_rest(self, scheduler: Scheduler) -> None:
+        """Wait until no operation waits for its turn and the process is not busy, but not for too long."""
+        ends_at, quiet, used = time.monotonic() + LONGEST_WAIT_SECONDS, 0, self._used_seconds()
+        while quiet < QUIET_LOOKS and time.monotonic() < ends_at:
+            await asyncio.sleep(LOOK_SECONDS)
+            used, before = self._used_seconds(), used
+            is_busy = scheduler.waiting or used - before > BUSY_SHARE * LOOK_SECONDS
+            quiet = 0 if is_busy else quiet + 1
 
     def _has_time(self) -> bool:
         return self._spent <= FREE_SECONDS + TIME_SHARE * (self._used_seconds() - self._began_at)
@@ -219,14 +230,6 @@ class ShadowCheck:
             parameters.operation_name,
             extensions=parameters.extensions,
         )
-
-
-async def _wait_for_rest(scheduler: Scheduler) -> None:
-    """Wait until no operation waits for its turn, but not for too long."""
-    ends_at, quiet = time.monotonic() + LONGEST_WAIT_SECONDS, 0
-    while quiet < QUIET_LOOKS and time.monotonic() < ends_at:
-        await asyncio.sleep(LOOK_SECONDS)
-        quiet = 0 if scheduler.waiting else quiet + 1
 
 
 def _log_difference(executed: ExecutedQuery, expected: bytes) -> None:
