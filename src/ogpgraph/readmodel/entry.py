@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
@@ -27,9 +26,6 @@ FIELDS_OF_VALUES: Final[dict[object, tuple[str, ...]]] = {
 }
 """The types of values that consist of several fields, and the last segments of the paths of these."""
 _COMPOUND_TYPES = (Rating, Observation)
-_CACHED = 1_000
-"""How many decoded events and deltas are cached by their bytes, so that none is stale: the newest are read by many."""
-_decode_event = lru_cache(_CACHED)(decode_event)
 
 
 class TextReference(Struct, frozen=True, omit_defaults=True):
@@ -122,7 +118,7 @@ class Entry:
     def event(self) -> Event:
         """Return the event that is stored."""
         logged = self.logged
-        return _decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
+        return decode_event(logged.stream, logged.revision, logged.name, logged.version, logged.payload)
 
     @property
     def envelope(self) -> Envelope:
@@ -139,10 +135,10 @@ class Entry:
         """Return the newest revision of the stream that the event amends, None if it amends none."""
         return max((*self.event.withdraws, *self.event.amends), default=None)
 
-    @property
+    @cached_property
     def changes(self) -> tuple[FieldChange, ...]:
         """Return the field-level changes, texts by reference."""
-        return _decode_changes(bytes(self.row["delta"]))
+        return tuple(diff_delta(decode_delta(decompress(bytes(self.row["delta"])))))
 
 
 # References to texts
@@ -172,11 +168,6 @@ def reason_text_refs(entry: Entry) -> Iterator[str]:
 
 
 # Changes
-
-
-@lru_cache(_CACHED)
-def _decode_changes(stored: bytes) -> tuple[FieldChange, ...]:
-    return tuple(diff_delta(decode_delta(decompress(stored))))
 
 
 def diff_delta(delta: Delta) -> list[FieldChange]:
@@ -253,13 +244,11 @@ def iter_fields(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
 
 def _to_field_value(value: Value | None) -> Any:
     """Return a value as changes show it: texts by reference, without how a translation was made."""
-    match value:
-        case TextValue(text=text):
-            return TextReference(text=text)
-        case TextListValue(texts=texts):
-            return TextReference(texts=texts)
-        case _:
-            return value
+    if isinstance(value, TextValue):
+        return TextReference(text=value.text)
+    if isinstance(value, TextListValue):
+        return TextReference(texts=value.texts)
+    return value
 
 
 def _rating_fields(rating: Rating) -> tuple[tuple[str, Any], ...]:
