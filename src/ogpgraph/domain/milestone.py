@@ -117,13 +117,23 @@ def normalize_milestone_path(path: str) -> str:
 def milestone_numbers(commitment: Aggregate) -> list[str]:
     """Return the numbers of a commitment's milestones in natural order (14.2 before 14.10)."""
     if "milestones" not in commitment.cache:
-        paths = commitment.paths_under("milestones/")
-        numbers = {path.split("/", 2)[1] for path in paths if not path.endswith(_RENUMBERED)}
+        numbers = _find_numbers(commitment.paths_under("milestones/"))
         commitment.cache["milestones"] = sorted(numbers, key=natural_sort_key)
     return list(commitment.cache["milestones"])
 
 
+def _find_numbers(paths: Iterable[str]) -> set[str]:
+    """Return the numbers of the milestones that paths are about."""
+    return {number for number in map(_find_number, paths) if number is not None}
+
+
 @lru_cache(maxsize=10_000)  # most commitments number their milestones alike
+def _find_number(path: str) -> str | None:
+    """Return the number of the milestone that a path is about, None if it says which other number that has now."""
+    return None if path.endswith(_RENUMBERED) else path.split("/", 2)[1]
+
+
+@lru_cache(maxsize=10_000)
 def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
     """Return a key that sorts published numbers by the value of their parts."""
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))
@@ -132,8 +142,7 @@ def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
 def milestone_tags(commitment: Aggregate) -> Iterable[Tag]:
     """Yield the status and the due date of each milestone in one value: a filter asks for both of the same one."""
     current = commitment.current_claims
-    paths = (path for path in current if path.startswith("milestones/"))
-    for number in {path.split("/", 2)[1] for path in paths if not path.endswith(_RENUMBERED)}:
+    for number in _find_numbers(path for path in current if path.startswith("milestones/")):
         stated = (current.get(f"milestones/{number}/{name}") for name in ("status", "endsOn"))
         yield "milestone", "|".join(str(claim.value) if claim else "" for claim in stated)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import copy
 from datetime import date, datetime
 from typing import Final, Protocol, Self, TypeVar
 
@@ -129,16 +128,22 @@ class AggregateSnapshot:
         """Return this snapshot for a reader that named the position. What one of the two has loaded, both have."""
         if self.is_pinned:
             return self
-        pinned = copy(self)
+        pinned = self._share()
         pinned.is_pinned, pinned._siblings = True, [pinned]
         return pinned
 
     @cached_property
     def template(self) -> Self:
         """Return this snapshot for what is kept for readers at other positions: its ids name ANY_POSITION."""
-        template = copy(self)
+        template = self._share()
         template.is_pinned, template.is_template, template._siblings = True, True, [template]
         return template
+
+    def _share(self) -> Self:
+        """Return another snapshot that has what this one has loaded, and loads it for both."""
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__
+        return other
 
     def state_id(self, stream: str, path: str = "") -> StateId:
         """Return the identity of the state of an aggregate, or of a part of it, that is read here."""

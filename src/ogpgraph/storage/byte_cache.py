@@ -14,7 +14,7 @@ BYTES_PER_ITEM = 250
 LARGEST_SHARE = 16
 """One item takes at most this part of a cache, unless it says otherwise, so that none displaces most others."""
 
-_ORDERED_SHARE = 2
+_ORDERED_SHARE = 0.75
 """Uses are noted once this part of the memory is taken: nothing is dropped for as long as it is not, and a note takes
 longer than finding an item."""
 
@@ -37,7 +37,7 @@ class ByteCache(Generic[K, V]):
     def __init__(self, max_bytes: int, size_of: Callable[[V], int], largest_share: int = LARGEST_SHARE) -> None:
         self._max_bytes = max_bytes
         self._largest_bytes = max_bytes // largest_share
-        self._ordered_bytes = max_bytes // _ORDERED_SHARE
+        self._ordered_bytes = int(max_bytes * _ORDERED_SHARE)
         self._size_of = size_of
         self._lock = threading.Lock()
         self._items: OrderedDict[K, tuple[V, int]] = OrderedDict()
