@@ -20,7 +20,7 @@ from starlette.requests import HTTPConnection
 from ogpgraph.auth.authentication import Caller
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.query_limits import QueryLimits
-from ogpgraph.readmodel.kept_responses import Origin
+from ogpgraph.readmodel.kept_responses import RecordVersion
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.damage import DamageRegister
 from ogpgraph.storage.log_identity import LogIdentity
@@ -39,7 +39,7 @@ class EmptySession(ReadSession):
     def __init__(self) -> None:
         self.head = self.projection_version = 0
         self.is_behind = False
-        self.origin = Origin("log", 0, 0)
+        self.record_version = RecordVersion("log", 0, 0)
         self.missing_texts = 0
         self._state = None
         self.count_characters = lambda _number: None

@@ -171,7 +171,7 @@ def test_a_response_that_is_kept_is_compared_and_not_used_again_where_it_differs
     parameters = RequestParameters(QUERY, variables={"code": "FR"})
     prepared = comparison.runner.create_executor(comparison.runner.prepare(parameters), parameters)
     with recorded.read_session() as session:
-        kept = prepared.find_kept(session.whole_state, session.origin)
+        kept = prepared.find_kept(session.whole_state, session.record_version)
     assert kept is not None
     kept.data = kept.data.replace(b"France", b"Gallia")
     executed = comparison.execute()

@@ -43,7 +43,7 @@ from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.input_errors import describe_variable_errors
 from ogpgraph.graphql.pinned_position import pinned_position
 from ogpgraph.lazy import cached_property
-from ogpgraph.readmodel.kept_responses import KeptData, Origin, Reads
+from ogpgraph.readmodel.kept_responses import KeptData, Reads, RecordVersion
 from ogpgraph.readmodel.model import ModelState
 from ogpgraph.readmodel.session import ReadSession
 
@@ -250,7 +250,7 @@ class Executor:
         run = Run(context, check_deadline, count_objects, prepared.arguments, prepared.variables, reads)
         if not isinstance(context, Context) or session is None:
             return self._compiled.run(root_value, run)
-        if context.is_anonymous and (kept := self.find_kept(session.whole_state, session.origin)) is not None:
+        if context.is_anonymous and (kept := self.find_kept(session.whole_state, session.record_version)) is not None:
             count_objects(kept.objects)
             session.count_characters(kept.characters)
             return kept.data
@@ -260,7 +260,7 @@ class Executor:
             self._keep(data, run, session)
         return data
 
-    def find_kept(self, state: ModelState | None, origin: Origin) -> KeptData | None:
+    def find_kept(self, state: ModelState | None, record_version: RecordVersion) -> KeptData | None:
         """Return the data that `run_compiled` returned before for equal variables, if they are right at a state.
 
         The reader is anonymous. Each use counts as what is in the data. Several threads may call it at once.
@@ -268,7 +268,7 @@ class Executor:
         number, operation = self._prepared.number, self._prepared.operation
         if state is None or number is None or operation is None or operation.is_disabled:
             return None
-        return state.caches.responses.find(number, state, origin)
+        return state.caches.responses.find(number, state, record_version)
 
     def _keep(self, data: bytes, run: Run, session: ReadSession) -> None:
         state, prepared, reads = session.whole_state, self._prepared, run.reads
@@ -280,7 +280,7 @@ class Executor:
             data=data,
             objects=run.objects,
             characters=run.characters,
-            origin=session.origin,
+            record_version=session.record_version,
             position=state.position if prepared.pinned is None else prepared.pinned,
             is_fixed=prepared.pinned is not None,
         )

@@ -26,7 +26,7 @@ MAX_ENTRIES: Final = 2_000
 """After so many entries it is not looked whether something has changed."""
 
 
-class Origin(NamedTuple):
+class RecordVersion(NamedTuple):
     """What a response depends on besides the request and the entries: the log, its removed texts, and the rules."""
 
     log_id: str
@@ -94,15 +94,15 @@ class Reads:
 class KeptData(msgspec.Struct, kw_only=True):
     """The data of a response as JSON, with the objects and the characters that each use of it counts as.
 
-    It was read from `origin`, and is right at `position`; if it `is_fixed`, at all later ones, too. Otherwise, if it
-    `is_followed`, it is right as long as no stream of `streams` has another entry, and no dimension of `dimensions`
-    changes. The streams are named by their numbers.
+    It was read in `record_version`, and is right at `position`; if it `is_fixed`, at all later ones, too. Otherwise,
+    if it `is_followed`, it is right as long as no stream of `streams` has another entry, and no dimension of
+    `dimensions` changes. The streams are named by their numbers.
     """
 
     data: bytes
     objects: int
     characters: int
-    origin: Origin
+    record_version: RecordVersion
     position: int
     is_fixed: bool = False
     is_followed: bool = False
@@ -140,7 +140,7 @@ class KeptResponses(ByteCache[int, KeptData]):
     def __init__(self, max_bytes: int = MAX_RESPONSE_BYTES) -> None:
         super().__init__(max_bytes, _size_of, _LARGEST_SHARE)
 
-    def find(self, number: int, state: State, origin: Origin) -> KeptData | None:
+    def find(self, number: int, state: State, record_version: RecordVersion) -> KeptData | None:
         """Return the response to a request at a state of this history; None if it has to be read."""
         kept = self.get(number)
-        return kept if kept is not None and kept.origin == origin and kept.holds_at(state) else None
+        return kept if kept is not None and kept.record_version == record_version and kept.holds_at(state) else None

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import structlog
 
 from ogpgraph.readmodel.batch_projection import ProjectionFailure
-from ogpgraph.readmodel.kept_responses import Origin
+from ogpgraph.readmodel.kept_responses import RecordVersion
 from ogpgraph.readmodel.open_rows import FindAggregate, find_no_aggregate
 from ogpgraph.readmodel.projector import ProjectionStep, Projector
 from ogpgraph.readmodel.tables import (
@@ -78,9 +78,9 @@ class ProjectionProgress(NamedTuple):
         return self.log_position < self.head
 
     @property
-    def origin(self) -> Origin:
+    def record_version(self) -> RecordVersion:
         """Return what all responses depend on that are read there."""
-        return Origin(self.log_id, self.redaction_version, self.projection_version)
+        return RecordVersion(self.log_id, self.redaction_version, self.projection_version)
 
 
 @dataclass(frozen=True)

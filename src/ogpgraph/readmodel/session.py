@@ -106,7 +106,7 @@ class ReadSession:
         self.is_behind = progress.is_behind and not (state and state.log_position >= progress.head)
         self.projection_version = progress.projection_version
         self.log_identity = shared.identify(progress)
-        self.origin = progress.origin
+        self.record_version = progress.record_version
         self.shared = shared
         self.recall_text: Callable[[str], str | None] = shared.texts.cache.get
         """Returns a text if it is in memory."""

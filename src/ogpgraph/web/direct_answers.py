@@ -133,7 +133,7 @@ class DirectAnswers:
         if unchanged := _find_unchanged(query, headers, state):
             return unchanged
         open_context = partial(self._memory.open, view, ANY_POSITION)
-        body = self._operations.repeat(query.client, known, state, view.progress.origin, open_context)
+        body = self._operations.repeat(query.client, known, state, view.progress.record_version, open_context)
         return None if body is None else self._build_answer(query, known, body, headers, state)
 
     async def _read(
@@ -161,7 +161,7 @@ class DirectAnswers:
     ) -> bytes | None:
         """Execute a query, behind those who wait for their turn and would go first; None if it is too large."""
         operations, scheduler = self._operations, self._operations.scheduler
-        if not known.operation.document.patience.may_try():
+        if not known.operation.document.backoff.may_try():
             return None
         if scheduler.may_go_at_once(query.client):
             return self._execute(query, known, context)
@@ -179,7 +179,7 @@ class DirectAnswers:
                 body = self._operations.execute_at_once(query.client, known, context, LoopSlice())
         finally:
             structlog.contextvars.reset_contextvars(**bound)
-            known.operation.document.patience.note(succeeded=body is not None)
+            known.operation.document.backoff.note(succeeded=body is not None)
         self._operations.compare_later()
         return body
 
@@ -189,7 +189,7 @@ class DirectAnswers:
         """Return the headers for caches, which are the same for the same media type and state of the record."""
         if not is_cacheable(query.method, query.media_type, {}):
             return NOT_STORED
-        read_from = state.bookmark, view.progress.origin
+        read_from = state.bookmark, view.progress.record_version
         if (headers := known.find_cache_headers(query.media_type, read_from)) is not None:
             return headers
         asked = known.parameters

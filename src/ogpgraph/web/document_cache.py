@@ -98,7 +98,7 @@ class CostMemory(msgspec.Struct, frozen=True):
         self.costs[key] = cost
 
 
-class Patience(msgspec.Struct):
+class Backoff(msgspec.Struct):
     """How long something that failed is not tried again: not at all the first time, then each time twice as long."""
 
     skipped: int = 0
@@ -120,7 +120,7 @@ class Patience(msgspec.Struct):
 class ValidatedDocument(msgspec.Struct, frozen=True, weakref=True):
     """A valid document within the limits, with what has been computed of its operations so far, by their names.
 
-    `known` are prepared operations by the requests that ask for them (see `known_operations`), `patience` is that with
+    `known` are prepared operations by the requests that ask for them (see `known_operations`), `backoff` is that with
     their execution on the event loop.
     """
 
@@ -129,7 +129,7 @@ class ValidatedDocument(msgspec.Struct, frozen=True, weakref=True):
     selected_marks: dict[tuple[str | None, ...], bool] = {}
     deprecations: dict[str | None, tuple[Deprecation, ...]] = {}
     known: dict[tuple[str, bytes], Any] = {}
-    patience: Patience = msgspec.field(default_factory=Patience)
+    backoff: Backoff = msgspec.field(default_factory=Backoff)
     compiled: CompiledOperations | None = None
 
     @property

@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation, deprecation_headers
-from ogpgraph.readmodel.kept_responses import Origin
+from ogpgraph.readmodel.kept_responses import RecordVersion
 from ogpgraph.readmodel.model import ModelState
 from ogpgraph.web.cost_budget import CostBudget, cost_divisor
 from ogpgraph.web.deadline import MAX_RESPONSE_BYTES, Deadline, OperationCancelled
@@ -328,7 +328,7 @@ class OperationService:
         client: Client,
         known: KnownOperation,
         state: ModelState,
-        origin: Origin,
+        record_version: RecordVersion,
         open_context: Callable[[], Context],
     ) -> bytes | None:
         """Return the response to a query that was given before, and charge its client for it.
@@ -336,7 +336,7 @@ class OperationService:
         None if it is not right at a state of the model. `open_context` opens a context at that state, where it is to be
         compared. Raises RequestRejected (429), if the client's budget is spent.
         """
-        kept = known.executor.find_kept(state, origin)
+        kept = known.executor.find_kept(state, record_version)
         if kept is None or kept.characters > MAX_RESPONSE_BYTES:
             return None
         response = _join_response(kept.data, known)

@@ -128,7 +128,7 @@ class Followed:
         except VariableErrors:
             return None
         with system.read_session() as session:  # loads what other processes have written
-            return executor.find_kept(session.whole_state, session.origin)
+            return executor.find_kept(session.whole_state, session.record_version)
 
 
 @contextmanager
@@ -197,7 +197,7 @@ def test_all_that_is_read_is_noted(new_database: DatabaseFactory, monkeypatch: p
                 executor = Executor.prepare(SCHEMA, parse(text), variables, compiled=CompiledOperations())
                 with suppress(Exception), system.read_session() as session:
                     executor.run_compiled(Context(session, "1"), check_deadline=lambda: None)
-                kept = executor.find_kept(system.model.state, system.model.confirm().origin)
+                kept = executor.find_kept(system.model.state, system.model.confirm().record_version)
                 if kept is None or not kept.is_followed or system.model.state is None:
                     continue
                 noted += 1

@@ -56,7 +56,7 @@ class Reader:
     def find(self, text: str, **variables: Any) -> KeptData | None:
         """Return what is kept, found without a session."""
         view = self.system.model.refresh()
-        return self.prepare(text, **variables).find_kept(view.state, view.progress.origin)
+        return self.prepare(text, **variables).find_kept(view.state, view.progress.record_version)
 
     def read_by_core(self, text: str) -> bytes:
         with self.system.read_session() as session:
@@ -231,7 +231,7 @@ def test_an_operation_that_was_disabled_has_no_kept_response(reader: Reader) -> 
     prepared = reader.prepare(TREE)
     reader.compiled(TREE).disable()
     progress = reader.system.model.confirm()
-    assert prepared.find_kept(reader.system.model.state, progress.origin) is None
+    assert prepared.find_kept(reader.system.model.state, progress.record_version) is None
 
 
 def test_what_is_read_by_the_clock_is_not_kept(make_system: Callable[..., System]) -> None:
