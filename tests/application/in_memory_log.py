@@ -8,10 +8,11 @@ from typing import Any
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, decode_event
+from ogpgraph.domain.commitment import register_commitment, revise_commitment
 from ogpgraph.domain.correction import CorrelatedEvents
-from ogpgraph.domain.event import VERSION, Event, encode_payload
+from ogpgraph.domain.event import VERSION, Event, Facts, encode_payload
 from ogpgraph.domain.fold import replay
-from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
+from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import TextValue, TranslationKind
 from ogpgraph.storage.texts import TextReferencer
 from tests.domain.events import day
@@ -35,6 +36,21 @@ def text_value(text: str, made: TranslationKind = TranslationKind.ORIGINAL) -> T
 def on(command: Callable[..., object], code: str, *args: Any, kind: str = "commitment", **kwargs: Any) -> Command:
     """Return a command with its aggregate looked up by its code and with its further arguments filled in."""
     return lambda uow: command(uow, uow.require_by_code(kind, code), *args, **kwargs)
+
+
+def register(code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON, **texts: str) -> Command:
+    """Return the command that registers a commitment with some texts, or with a title."""
+
+    def command(uow: UnitOfWork) -> object:
+        facts: Facts = {f"{path}/en": uow.text_value(text) for path, text in texts.items()}
+        return register_commitment(uow, code, facts or {"title/en": uow.text_value("Open the budget")}, provenance)
+
+    return command
+
+
+def revise(facts: dict[str, Any], code: str = "FR0001", provenance: Provenance = REPORTED_BY_PERSON) -> Command:
+    """Return the command that revises a commitment."""
+    return on(revise_commitment, code, facts, provenance)
 
 
 class InMemoryLog:
