@@ -13,8 +13,8 @@ from ogpgraph.domain.errors import Conflict, Invalid
 from ogpgraph.domain.event import Evidence, Origin
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.merger import merge_commitments
+from ogpgraph.domain.narrative import record_narrative
 from ogpgraph.domain.renumbering import renumber_milestone
-from ogpgraph.domain.review import record_narrative
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Rating
 from ogpgraph.domain.vocabulary import RatingState, RatingValue, Stage

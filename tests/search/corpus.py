@@ -16,7 +16,7 @@ from ogpgraph.domain.event import Facts
 from ogpgraph.domain.member import register_known_member
 from ogpgraph.domain.member_table import lookup_member
 from ogpgraph.domain.milestone import add_milestone
-from ogpgraph.domain.review import record_narrative
+from ogpgraph.domain.narrative import record_narrative
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.domain.values import TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import Stage

@@ -22,6 +22,7 @@ from ogpgraph.domain.irm_database import DATABASE_FIELDS
 from ogpgraph.domain.lineage import LINEAGE_EVENTS, LINEAGE_FIELDS
 from ogpgraph.domain.member import MEMBER
 from ogpgraph.domain.milestone import MILESTONE_DIMENSIONS, MILESTONE_EVENTS, MILESTONE_FIELDS
+from ogpgraph.domain.narrative import NARRATIVE_EVENTS, NARRATIVE_FIELDS
 from ogpgraph.domain.renumbering import RENUMBERING_EVENTS, RENUMBERING_FIELDS
 from ogpgraph.domain.review import REVIEW_DIMENSIONS, REVIEW_EVENTS, REVIEW_FIELDS
 from ogpgraph.domain.source import SOURCE
@@ -34,6 +35,7 @@ COMMITMENT = AggregateType(
         *MILESTONE_FIELDS,
         *RENUMBERING_FIELDS,
         *REVIEW_FIELDS,
+        *NARRATIVE_FIELDS,
         *DATABASE_FIELDS,
         *LINEAGE_FIELDS,
     ),
@@ -44,6 +46,7 @@ COMMITMENT = AggregateType(
         *MILESTONE_EVENTS,
         *RENUMBERING_EVENTS,
         *REVIEW_EVENTS,
+        *NARRATIVE_EVENTS,
     ),
     dimensions=(*COMMITMENT_DIMENSIONS, *MILESTONE_DIMENSIONS, *REVIEW_DIMENSIONS),
     periods=(Period("startsOn", "endsOn"),),  # of the commitment, and of each of its milestones

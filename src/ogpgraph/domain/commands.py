@@ -12,6 +12,7 @@ from ogpgraph.domain.link import LINK_COMMANDS
 from ogpgraph.domain.member import MEMBER_COMMANDS
 from ogpgraph.domain.merger import MERGER_COMMANDS
 from ogpgraph.domain.milestone import MILESTONE_COMMANDS
+from ogpgraph.domain.narrative import NARRATIVE_COMMANDS
 from ogpgraph.domain.renumbering import RENUMBERING_COMMANDS
 from ogpgraph.domain.review import REVIEW_COMMANDS
 
@@ -27,6 +28,7 @@ COMMANDS: dict[str, CommandType] = {
         *MILESTONE_COMMANDS,
         *RENUMBERING_COMMANDS,
         *REVIEW_COMMANDS,
+        *NARRATIVE_COMMANDS,
         *CORRECTION_COMMANDS,
         *ACCOUNT_COMMANDS,
     )

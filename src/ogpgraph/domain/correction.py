@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct, structs
 
@@ -49,6 +49,9 @@ class CorrelatedEvents(Struct, frozen=True):
 
 
 # What people stated is withdrawn by a later statement
+
+ONLY_REPLACED: Final = "if a published page states it: it can be replaced, but not withdrawn"
+"""When a command that withdraws something is refused with `CONFLICT`."""
 
 
 def withdraw(uow: UnitOfWork, aggregate: Aggregate, name: str, paths: Iterable[str], provenance: Provenance) -> None:

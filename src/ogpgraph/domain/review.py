@@ -1,4 +1,4 @@
-"""The IRM's reviews of commitments: ratings by indicator and stage, and narratives about a stage."""
+"""The IRM's reviews of commitments: ratings by indicator and stage."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ from ogpgraph.domain.command import (
     Command,
     CommandType,
     CommitmentReference,
-    Format,
-    Language,
     Refusals,
 )
-from ogpgraph.domain.correction import withdraw
+from ogpgraph.domain.correction import ONLY_REPLACED, withdraw
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, ScaleOrder, Tag
@@ -70,24 +68,14 @@ REVIEW_FIELDS = (
         validate_rating_at,
         written_by=IRM,
     ),
-    Field(
-        "narratives/{stage}/{section}/{language}",
-        TextValue,
-        "Narratives",
-        "A section of the IRM's text about a commitment.",
-        written_by=IRM,
-        search_weight=2,
-    ),
 )
-"""The fields of a commitment in which the IRM assesses it."""
+"""The fields of a commitment in which the IRM rates it."""
 
 REVIEW_EVENTS = (
     EventType("RatingRecorded", "A rating, or the reason why there is none, was recorded.", ("ratings/",)),
     EventType("RatingWithdrawn", "A rating was withdrawn.", ("ratings/",)),
-    EventType("NarrativeRecorded", "Sections of the IRM's text were recorded or changed.", ("narratives/",)),
-    EventType("NarrativeWithdrawn", "A section of the IRM's text was withdrawn.", ("narratives/",)),
 )
-"""The events of a commitment that state what the IRM has found."""
+"""The events of a commitment that state how the IRM rates it."""
 
 
 def is_starred(commitment: Aggregate) -> bool:
@@ -235,46 +223,12 @@ def withdraw_rating(
     withdraw(uow, commitment, "RatingWithdrawn", [rating_path(indicator, stage, ogp_value)], provenance)
 
 
-def record_narrative(
-    uow: UnitOfWork,
-    commitment: Aggregate,
-    stage: Stage,
-    section: str,
-    language: str,
-    text: TextValue,
-    provenance: Provenance = REPORTED_BY_PERSON,
-) -> None:
-    """Record a section of the IRM's text in one language."""
-    facts: Facts = {f"narratives/{stage}/{section}/{language}": text}
-    uow.append(commitment.id, "NarrativeRecorded", changed_facts(commitment, facts), provenance)
-
-
-def withdraw_narrative(
-    uow: UnitOfWork,
-    commitment: Aggregate,
-    stage: Stage,
-    section: str,
-    language: str,
-    provenance: Provenance = REPORTED_BY_PERSON,
-) -> None:
-    """Withdraw a section that people recorded; raises NotFound, and Conflict if a published page states it."""
-    withdraw(uow, commitment, "NarrativeWithdrawn", [f"narratives/{stage}/{section}/{language}"], provenance)
-
-
 # Commands
-
-_PUBLISHED = "if a published page states it: it can be replaced, but not withdrawn"
 
 RatedIndicator = Annotated[Indicator, Meta(description="The indicator that is rated.")]
 RatedStage = Annotated[Stage, Meta(description="The stage of the action plan at which it is rated.")]
 RatedOgpValue = Annotated[
     OgpValue | None, Meta(description="The OGP value that the rating is about. Omitted: the overall rating.")
-]
-NarratedStage = Annotated[Stage, Meta(description="The stage that the text is about.")]
-SectionName = Annotated[
-    str,
-    Meta(description="The name of the section, such as `NEXT_STEPS`: capitals, digits and underscores."),
-    Format("[A-Z][A-Z0-9_]{0,79}", "the name of a section in capitals, such as NEXT_STEPS"),
 ]
 
 
@@ -342,60 +296,8 @@ WITHDRAW_RATING = CommandType(
     permitted=IRM,
     events=("RatingWithdrawn",),
     returns="commitment",
-    refusals=Refusals(not_found="if the commitment is unknown or has no such rating", conflict=_PUBLISHED),
+    refusals=Refusals(not_found="if the commitment is unknown or has no such rating", conflict=ONLY_REPLACED),
 )
 
 
-class RecordNarrative(Command, frozen=True, kw_only=True):
-    """A section of the IRM's text on a commitment, in one language."""
-
-    commitment: CommitmentReference
-    stage: NarratedStage
-    section: SectionName
-    language: Language = "en"
-    text: Annotated[TextValue, Meta(description="The text, up to 100,000 characters. Markup is not interpreted.")]
-
-    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record the text, unless it is recorded."""
-        record_narrative(uow, self.commitment, self.stage, self.section, self.language, self.text, provenance)
-
-
-RECORD_NARRATIVE = CommandType(
-    command=RecordNarrative,
-    description="Records a section of the IRM's text on a commitment, in one language. It replaces an earlier text, "
-    "which stays in the history.",
-    permitted=IRM,
-    events=("NarrativeRecorded",),
-    returns="commitment",
-    refusals=Refusals(
-        not_found=UNKNOWN_COMMITMENT,
-        invalid="if the text is empty or too long, or the section is not a name in capitals",
-    ),
-)
-
-
-class WithdrawNarrative(Command, frozen=True):
-    """A section of the IRM's text, in one language, that is withdrawn."""
-
-    commitment: CommitmentReference
-    stage: NarratedStage
-    section: SectionName
-    language: Language = "en"
-
-    def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
-        """Record the withdrawal; raises NotFound, and Conflict if a published page states the text."""
-        withdraw_narrative(uow, self.commitment, self.stage, self.section, self.language, provenance)
-
-
-WITHDRAW_NARRATIVE = CommandType(
-    command=WithdrawNarrative,
-    description="Withdraws a section of text that reviewers recorded, in one language. It stays in the history.",
-    permitted=IRM,
-    events=("NarrativeWithdrawn",),
-    returns="commitment",
-    refusals=Refusals(
-        not_found="if the commitment is unknown or has no such section in this language", conflict=_PUBLISHED
-    ),
-)
-
-REVIEW_COMMANDS = (RECORD_RATING, WITHDRAW_RATING, RECORD_NARRATIVE, WITHDRAW_NARRATIVE)
+REVIEW_COMMANDS = (RECORD_RATING, WITHDRAW_RATING)
