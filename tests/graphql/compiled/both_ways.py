@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -95,13 +95,17 @@ class BothWays:
         self._without_core += not needed_core
         assert found == expected, self._explain(operation, variables, oracle)
 
-    def find_difference_in_session(self, operation: Operation, variables: Variables) -> str | None:
+    def find_difference_in_session(
+        self, operation: Operation, variables: Variables, *, meanwhile: Callable[[], None] = lambda: None
+    ) -> str | None:
         """Return a request if graphql-core gives another response to it in the same session, otherwise None.
 
-        A text that is removed meanwhile may be in the first response and not in the second: that is no difference.
+        `meanwhile` is called between the two. A text that is removed meanwhile may be in the first response and not in
+        the second: that is no difference. A session that has read all from memory begins its transaction later.
         """
         with self.system.read_session() as session:
             found, _ = self.respond_in(session, operation, variables)
+            meanwhile()
             same = found == respond_by_core_in(session, operation, variables)
             is_removed = (
                 query_progress(self.system.database).redaction_version != session.log_identity.redaction_version

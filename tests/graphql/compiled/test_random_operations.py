@@ -101,6 +101,22 @@ def test_threads_that_share_everything_do_not_disturb_each_other_nor_writes(new_
         both.compare_all(operations)  # with what is in the caches now
 
 
+@pytest.mark.parametrize("knows_responses", [False, True], ids=["from tables", "from memory"])
+def test_what_is_written_during_a_session_does_not_change_its_responses(
+    new_database: DatabaseFactory, *, knows_responses: bool
+) -> None:
+    with serve_both_ways(new_database(), 5) as (both, writes):
+        both.learn_values()
+        for operation in both.generate(6, variable_sets=1):
+            variables = operation.variables[0]
+            if knows_responses:
+                both.respond_compiled(operation, variables)
+            difference = both.find_difference_in_session(
+                operation, variables, meanwhile=lambda: writes.write(both.values)
+            )
+            assert difference is None
+
+
 @BOTH_ENGINES
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(12))
