@@ -301,6 +301,7 @@ def _connect_parts(
     """Return the parts of an open database, connected with one another."""
     loader = AggregateLoader(event_log, AggregateCache(database, FOLD_VERSION))
     text_reader = texts.TextReader()
+    heads = HeadReader(database, partial(query_progress, database))
     executor = CommandExecutor(
         event_log,
         loader,
@@ -308,9 +309,9 @@ def _connect_parts(
         new_id,
         require_writable=history_guard.require_writable,
         keep_texts=text_reader.keep,
+        count_reads=lambda: heads.reads,
     )
     model = Model(database)
-    heads = HeadReader(database, partial(query_progress, database))
     projection = ProjectionRunner(
         database,
         event_log,

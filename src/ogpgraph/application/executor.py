@@ -54,8 +54,12 @@ class CommandExecutor:
         *,
         require_writable: Callable[[], None] = lambda: None,
         keep_texts: Callable[[Sequence[Row]], None] = lambda _rows: None,
+        count_reads: Callable[[], int] = lambda: 0,
     ) -> None:
-        """Store events in a log; `keep_texts` is told which texts are stored with them, while the log is locked."""
+        """Store events in a log; `keep_texts` is told which texts are stored with them, while the log is locked.
+
+        `count_reads` tells how often readers have read, beside whom commands are gathered into larger groups.
+        """
         self._log = log
         self._loader = loader
         self._referencer = referencer
@@ -63,7 +67,7 @@ class CommandExecutor:
         self._sleep = sleep
         self._require_writable = require_writable
         self._keep_texts = keep_texts
-        self._queue: CommandQueue[Submission[Any]] = CommandQueue(self._execute_group)
+        self._queue: CommandQueue[Submission[Any]] = CommandQueue(self._execute_group, count_reads, sleep)
 
     def load(self, stream: str) -> Aggregate:
         """Return the aggregate of a stream, at revision 0 if the stream is empty; raises as `AggregateLoader.load`."""

@@ -32,6 +32,8 @@ class HeadReader:
         self._known = database.track_commits()
         """All commits that `_confirmed` includes, and no other one of which anybody was told."""
         self._epoch = 0
+        self.reads = 0
+        """About how often readers have confirmed the head: threads that do at the same moment may count as one."""
 
     @property
     def last(self) -> ProjectionProgress:
@@ -47,6 +49,7 @@ class HeadReader:
 
     def recall_at(self, version: object) -> ProjectionProgress | None:
         """Return what was confirmed last, if nothing was committed up to a version; None where that has to be read."""
+        self.reads += 1
         with self._lock:
             return self._confirmed if self._known.covers(version) else None
 
