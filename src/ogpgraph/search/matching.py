@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from ogpgraph.search.occurrences import NO_OCCURRENCES, Occurrences, collect, follow
+from ogpgraph.search.occurrences import NO_OCCURRENCES, Occurrences, collect, follow, rows_of
 from ogpgraph.search.points import Form
 from ogpgraph.search.postings import Mask, Numbers
 from ogpgraph.search.query import CODE_FIELD, Clause, Query
@@ -89,13 +89,15 @@ def _find_words(clause: Clause, view: View, near: dict[str, None] | None) -> Occ
 
 def _join_words(words: Sequence[Occurrences], view: View) -> Occurrences:
     """Return where some words follow one another."""
-    rows = words[0].find_rows(view.valid)
+    rows = words[0].find_rows(view.valid, view.texts.marked_rows)
     for word in words[1:]:
-        rows = word.find_rows(rows.mask)
+        rows = word.find_rows(rows.mask, view.texts.marked_rows)
     found = words[0].within(rows, view.texts.vocabulary)
-    for word in words[1:]:
+    for number, word in enumerate(words[1:], start=1):
         view.checkpoint()
         found = follow(found, word.within(rows, view.texts.vocabulary), 1)
+        if number < len(words) - 1:  # only there can more follow
+            rows = rows_of(found, len(view.valid))
     return Occurrences(found, (), ())
 
 

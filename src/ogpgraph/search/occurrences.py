@@ -76,9 +76,9 @@ class Occurrences(NamedTuple):
             return True
         return any(rows.take(each.postings.rows).any() for each in self.frequent)
 
-    def find_rows(self, valid: Mask) -> RowSet:
-        """Return the valid rows that have the word."""
-        return RowSet(self.mark(valid).rows, len(valid))
+    def find_rows(self, valid: Mask, known: SizedCache[MarkedRows] | None = None) -> RowSet:
+        """Return the valid rows that have the word; see `mark`."""
+        return RowSet(self.mark(valid, known).rows, len(valid))
 
     def mark(self, valid: Mask, known: SizedCache[MarkedRows] | None = None) -> MarkedRows:
         """Return the valid rows that have the word, and how; those of frequent words are kept in `known`."""
@@ -127,8 +127,13 @@ class Occurrences(NamedTuple):
         return self.coded[rows.mask.take(self.coded >> FORM_BITS + PLACE_BITS)]
 
 
-def _count_by_row(coded: Numbers) -> MarkedRows:
+def rows_of(coded: Numbers, row_count: int) -> RowSet:
     """Return the rows of some coded occurrences."""
+    return RowSet(_count_by_row(coded).rows, row_count)
+
+
+def _count_by_row(coded: Numbers) -> MarkedRows:
+    """Return the rows of some coded occurrences, with how they have the word."""
     rows = coded >> FORM_BITS + PLACE_BITS
     if not len(rows):
         return MarkedRows(NO_OCCURRENCES, np.empty(0, dtype=np.uint8), np.empty(0, dtype=np.uint8))

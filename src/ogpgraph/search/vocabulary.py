@@ -187,11 +187,11 @@ class LanguageForms:
 
         A word with a digit, and one of a script without spaces, is never taken for misspelt.
         """
-        if len(form) < MIN_NEAR_LENGTH or any(map(str.isdigit, form)) or is_unspaced(form):
+        folded = fold_accents(form)
+        if len(folded) < MIN_NEAR_LENGTH or any(map(str.isdigit, form)) or is_unspaced(form):
             return []
         known, found = self._near.get(form, (0, []))
         if known < (count := len(self._folded)):
-            folded = fold_accents(form)
             limit = 2 if len(folded) >= TWO_EDITS_LENGTH else 1
             added = self._folded[known:count]
             matches = process.extract(folded, added, scorer=OSA.distance, score_cutoff=limit, limit=None)
