@@ -40,6 +40,7 @@ def parse(text: str, language: str | None = None) -> Query:
         ("note:budget", Clause(("note", "budget"), "notebudget", codes=("NOTE:BUDGET",))),
         ("開放政府", Clause(("開放", "放政", "政府"), codes=("開放政府",))),
         ("政", Clause(("政",), codes=("政",), is_prefix=True)),
+        ("か\u3099くせい", Clause(("がく", "くせ", "せい"), codes=("がくせい",))),
     ],
 )
 def test_a_text_is_this_clause(text: str, clause: Clause) -> None:

@@ -7,10 +7,8 @@ a request looks nothing up in the declarations.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, TypeVar, get_args, get_origin
 
 import strawberry
@@ -217,10 +215,9 @@ _VALUE_CONVERTERS: Final[dict[type, tuple[Any, ValueConverter]]] = {
 # Texts. Stored values refer to texts by reference; a removed (redacted) text reads null.
 
 
-@lru_cache(maxsize=1_000)
 def read_language(tag: str) -> str:
     """Return the code of the language that a tag such as `pt-BR` names: texts have no regions and scripts."""
-    return re.split("[-_.]", tag.strip().lower(), maxsplit=1)[0]
+    return tag.strip().lower().replace("_", "-").partition("-")[0]
 
 
 def choose_text(state: Aggregate, prefix: str, language: str | None) -> tuple[str, StoredClaim] | None:

@@ -18,6 +18,7 @@ Words that only join others, such as `of`, may be missing unless the query has n
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
@@ -101,7 +102,8 @@ def parse_query(text: str, is_field: IsField, language: str | None = None) -> Qu
     """Return the query that a text stands for; without a word that is searched for, it has no clause to fulfil."""
     clauses: list[Clause] = []
     left = MAX_WORDS
-    for clause in _iter_clauses(text[:MAX_CHARACTERS].translate(_QUOTES), is_field):
+    composed = unicodedata.normalize("NFC", text[:MAX_CHARACTERS])  # as texts are recorded, by which they are divided
+    for clause in _iter_clauses(composed.translate(_QUOTES), is_field):
         if (left := left - len(clause.words)) < 0:
             break
         clauses.append(clause)
