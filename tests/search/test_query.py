@@ -29,9 +29,9 @@ def parse(text: str, language: str | None = None) -> Query:
         ('institution: "of health"', Clause(("of", "health"), field="institution", is_exact=True)),
         ("-Title:tax", Clause(("tax",), codes=("TAX",), field="title", is_excluded=True)),
         ("code:fr0043", Clause(("fr0043",), codes=("FR0043",), field="code")),
-        ("l'eau", Clause(("eau",), codes=("L'EAU",))),
-        ("qu’elle", Clause(("elle",), codes=("QU’ELLE",))),
-        ("government's", Clause(("government",), codes=("GOVERNMENT'S",))),
+        ("l'eau", Clause(("eau",), codes=("EAU",))),
+        ("qu’elle", Clause(("elle",), codes=("ELLE",))),
+        ("government's", Clause(("government",), codes=("GOVERNMENT",))),
         ("co-creation", Clause(("co", "creation"), "cocreation", codes=("CO-CREATION",))),
         ("FRA-2018", Clause(("fra", "2018"), "fra2018", codes=("FRA-2018", "FRA2018"))),
         ("KE-0121", Clause(("ke", "0121"), "ke0121", codes=("KE-0121", "KE0121"))),
@@ -40,6 +40,10 @@ def parse(text: str, language: str | None = None) -> Query:
         ("note:budget", Clause(("note", "budget"), "notebudget", codes=("NOTE:BUDGET",))),
         ("開放政府", Clause(("開放", "放政", "政府"), codes=("開放政府",))),
         ("政", Clause(("政",), codes=("政",), is_prefix=True)),
+        (
+            "－ｔｉｔｌｅ：＂ｏｐｅｎ＂",
+            Clause(("open",), field="title", codes=("OPEN",), is_exact=True, is_excluded=True),
+        ),
         ("か\u3099くせい", Clause(("がく", "くせ", "せい"), codes=("がくせい",))),
     ],
 )

@@ -70,7 +70,9 @@ def _match_clause(clause: Clause, view: View, near: dict[str, None] | None) -> C
 def _find_coded(clause: Clause, view: View) -> Numbers:
     if clause.field not in ("", CODE_FIELD):
         return NO_OCCURRENCES
-    found = [view.find_code(code, clause.is_prefix) for code in clause.codes]
+    is_word = clause.is_prefix and not clause.field  # `co*` are words, rather than all codes of a country
+    codes = [code for code in clause.codes if not is_word or any(map(str.isdigit, code))]
+    found = [view.find_code(code, clause.is_prefix) for code in codes]
     return np.unique(np.concatenate(found)) if found else NO_OCCURRENCES
 
 

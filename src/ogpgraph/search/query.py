@@ -38,7 +38,10 @@ MIN_BEGINNING: Final = 2
 CODE_FIELD: Final = "code"
 _CODE_WORDS: Final = 2
 """A code may be written as a word and a number: with a blank, say, or with a hyphen that it does not have."""
-_QUOTES: Final = str.maketrans(dict.fromkeys("“”„‟«»″", '"'))
+_SIGNS: Final = str.maketrans(
+    dict.fromkeys("“”„‟«»″", '"') | {chr(sign + 0xFEE0): chr(sign) for sign in range(ord("!"), ord("~") + 1)}
+)
+"""Quotes, and what East Asian keyboards write in full width → the sign of ASCII that it means."""
 _CHUNK: Final = re.compile(
     r'(?P<minus>-*)(?:(?P<field>[^\W\d_]+):\s*)?(?:"(?P<phrase>[^"]*)"?|(?P<plain>[^\s"]+))|(?P<rest>\S)'
 )
@@ -103,7 +106,7 @@ def parse_query(text: str, is_field: IsField, language: str | None = None) -> Qu
     clauses: list[Clause] = []
     left = MAX_WORDS
     composed = unicodedata.normalize("NFC", text[:MAX_CHARACTERS])  # as texts are recorded, by which they are divided
-    for clause in _iter_clauses(composed.translate(_QUOTES), is_field):
+    for clause in _iter_clauses(composed.translate(_SIGNS), is_field):
         if (left := left - len(clause.words)) < 0:
             break
         clauses.append(clause)
@@ -175,14 +178,15 @@ def _plain(content: str) -> Clause | None:
     if not found:
         return None
     has_star = content[found[-1].end :].startswith("*")
-    written = content[found[0].start : found[-1].end].upper()
+    written = content[found[0].start : found[-1].end]
     if _APOSTROPHES.search(content):
         found = [each for each in found if len(each.text) > 1 and each.text.lower() not in _ELISIONS] or found
     forms = tuple(map(normalize_word, _searched(found)))
     is_spaced = not any(map(is_unspaced, forms))
     joined = "".join(forms) if len(forms) > 1 and is_spaced else ""
     is_prefix = (has_star and len(forms[-1]) >= MIN_BEGINNING) or _is_lone_character(forms)
-    codes = dict.fromkeys((written, *_join_code(forms)))
+    code = forms[0] if len(forms) == 1 else written
+    codes = dict.fromkeys((code.upper(), *_join_code(forms)))
     return Clause(forms, joined, codes=tuple(codes), is_prefix=is_prefix)
 
 
