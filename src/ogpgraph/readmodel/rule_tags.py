@@ -69,17 +69,13 @@ class RuleTags:
             yield from self._replace(self._complete(before, None), changed)
 
     def _replace(self, dimensions: dict[str, DimensionTags], changed: Mapping[str, Spans]) -> Iterator[TagDifference]:
-        ended: dict[str, list[Span]] = {}
-        begun: dict[str, list[Span]] = {}
-        for group, spans in changed.items():
-            for dimension, own in self._groups.get(group, NO_SPANS).items():
-                ended.setdefault(dimension, []).extend(own)
-            for dimension, own in spans.items():
-                begun.setdefault(dimension, []).extend(own)
-            self._groups[group] = spans
-        for dimension in ended | begun:
-            tags = _dimension_of(dimensions, dimension)
-            yield tags.replace(ended.get(dimension, ()), begun.get(dimension, ()))
+        ended = _join_spans([self._groups.get(group, NO_SPANS) for group in changed])
+        begun = _join_spans(list(changed.values()))
+        self._groups |= changed
+        for dimension in dict.fromkeys((*ended, *begun)):
+            old, new = ended.get(dimension, ()), begun.get(dimension, ())
+            if old != new:
+                yield _dimension_of(dimensions, dimension).replace(old, new)
 
     def _complete(self, readings: Readings, groups: Groups | None) -> dict[str, DimensionTags]:
         """Return the tags of all dimensions, of all groups, which are listed unless they are given."""
@@ -116,11 +112,23 @@ class RuleTags:
         if isinstance(self._rule, FieldRule):
             return derive_field(self._rule, group, readings[group])
         assert isinstance(self._rule, DerivedRule)
-        own = [readings[path] for path in paths]
-        return derive_group(self._rule, Group(readings.timeline.aggregate, paths, own))
+        in_order = sorted(paths)  # so that what is remembered is found, however they are listed
+        own = [readings[path] for path in in_order]
+        return derive_group(self._rule, Group(readings.timeline.aggregate, in_order, own))
 
 
 def _dimension_of(dimensions: dict[str, DimensionTags], name: str) -> DimensionTags:
     if (found := dimensions.get(name)) is None:
         found = dimensions[name] = DimensionTags(name)
     return found
+
+
+def _join_spans(groups: Sequence[Spans]) -> Spans:
+    """Return what several groups have, by dimension."""
+    if len(groups) == 1:  # nearly always
+        return groups[0]
+    joined: dict[str, list[Span]] = {}
+    for spans in groups:
+        for dimension, own in spans.items():
+            joined.setdefault(dimension, []).extend(own)
+    return joined

@@ -128,16 +128,16 @@ class DayCounter:
         turning: dict[int, int] = {}
         _count_days(before, paths, -1, observed, turning)
         _count_days(after, paths, 1, observed, turning)
-        first = self._first_observed()
+        first = min(self._observed, default=None)
         _add(self._observed, observed)
         ended, begun = _add(self._turning, turning)
-        now_first = self._first_observed()
-        if now_first == first:
-            first = now_first = []
-        return TagDifference([*map(_changed_on, ended), *first], [*map(_changed_on, begun), *now_first])
+        if min(self._observed, default=None) == first:  # nearly always
+            return TagDifference(list(map(_changed_on, ended)), list(map(_changed_on, begun)))
+        former = [] if first is None else [_observed_since(first)]
+        return TagDifference([*map(_changed_on, ended), *former], [*map(_changed_on, begun), *self._first_observed()])
 
     def _first_observed(self) -> list[DatedTag]:
-        return [DatedTag(*OBSERVED, min(self._observed), FOREVER)] if self._observed else []
+        return [_observed_since(min(self._observed))] if self._observed else []
 
 
 def _count_days(
@@ -172,6 +172,10 @@ def _add(counts: dict[int, int], added: Mapping[int, int]) -> tuple[list[int], l
         if not before:
             begun.append(day)
     return ended, begun
+
+
+def _observed_since(day: int) -> DatedTag:
+    return DatedTag(*OBSERVED, day, FOREVER)
 
 
 def _changed_on(day: int) -> DatedTag:
