@@ -183,6 +183,12 @@ def test_the_rest_is_loaded_without_pauses_only_while_nothing_else_uses_the_proc
     assert [pacer.find_rest(0.02) for _ in range(3)] == [0.0, 0.02 * model_loader.REST, 0.0]
 
 
+def test_the_rest_is_loaded_with_pauses_where_other_processes_leave_requests_little_of_a_processor() -> None:
+    clock, used, own = iter([0.0, 1.0, 2.0]), iter([5.0, 5.12, 5.20]), iter([0.0, 0.05, 0.12])
+    pacer = model_loader.Pacer(clock=clock.__next__, used_seconds=used.__next__, own_seconds=own.__next__)
+    assert [pacer.find_rest(0.02) for _ in range(2)] == [0.02 * model_loader.REST, 0.0]
+
+
 @BOTH_ENGINES
 def test_loading_ends_while_others_write(make_system: SystemFactory) -> None:
     writer, system = make_system(), make_system()

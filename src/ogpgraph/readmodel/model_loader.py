@@ -26,6 +26,9 @@ PART_SECONDS: Final = 2.0
 """Where it would, the process is ready after so much processor time, and goes on with decoding."""
 IDLE_SHARE: Final = 0.1
 """The share of a processor below which the other threads of the process count as idle."""
+IDLE_RATIO: Final = 0.5
+"""They do so only below this part of what the thread itself used: where other processes leave little of a processor,
+those that wait for it use little, too."""
 REST: Final = 19
 """So many times as long as it worked, the thread rests while others are not idle: it has a twentieth of the time."""
 RETRY_SECONDS: Final = 1.0
@@ -49,13 +52,16 @@ class Pacer:
         self._clock = clock
         self._used_seconds = used_seconds
         self._own_seconds = own_seconds
-        self._looked_at, self._others = clock(), used_seconds() - own_seconds()
+        self._looked_at, self._own = clock(), own_seconds()
+        self._others = used_seconds() - self._own
 
     def find_rest(self, worked_seconds: float) -> float:
         """Return the seconds to rest after some seconds of work: none if the others were idle since the last call."""
-        now, others = self._clock(), self._used_seconds() - self._own_seconds()
-        is_idle = others - self._others < IDLE_SHARE * (now - self._looked_at)
-        self._looked_at, self._others = now, others
+        now, own = self._clock(), self._own_seconds()
+        others = self._used_seconds() - own
+        idle_until = min(IDLE_SHARE * (now - self._looked_at), IDLE_RATIO * (own - self._own))
+        is_idle = others - self._others < idle_until
+        self._looked_at, self._own, self._others = now, own, others
         return 0.0 if is_idle else REST * worked_seconds
 
 
