@@ -16,15 +16,7 @@ from ogpgraph.importer.pages.label_matching import (
     split_at_labels,
 )
 from ogpgraph.importer.pages.labels import Labels
-from ogpgraph.importer.pages.text import (
-    Line,
-    Span,
-    fold,
-    is_continued,
-    normalize_policy_area,
-    quote,
-    split_lines,
-)
+from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, normalize_policy_area, quote, split_lines
 from ogpgraph.importer.pages.values import parse_partial_date
 
 _MAX_LINES = 400  # a header has some thirty, more with long lists of institutions

@@ -7,7 +7,6 @@ itself, so a summary gives facts of two origins.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -16,7 +15,8 @@ from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.label_matching import SUMMARY_FIELDS, split_at_labels
 from ogpgraph.importer.pages.labels import Labels
-from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, split_lines
+from ogpgraph.importer.pages.summary_labels import has_form_of_heading, make_section_key, split_fields, split_label
+from ogpgraph.importer.pages.text import Line, Span, is_continued, split_lines
 from ogpgraph.importer.pages.values import (
     parse_date_range,
     parse_institutions,
@@ -28,13 +28,6 @@ from ogpgraph.importer.pages.values import (
 _LONGEST_STAGE_HEADING = 90
 _LONGEST_TITLE = 250
 _TITLE_LINES = 3  # a theme may be above the title
-_LONGEST_LABEL = 120
-_MOST_LABEL_WORDS = 6
-_MOST_LABELS_BEFORE_TEXT = 3
-_MOST_HEADING_WORDS = 9
-_ENDS_OF_TEXT = (".", ",", ";", "!", "…", ")", "]")
-_NOT_IN_KEY = re.compile(r"[^A-Z0-9]+")
-_LONGEST_KEY = 60
 _DATES = {"START_DATE": "startsOn", "END_DATE": "endsOn"}
 _INSTITUTIONS = {"LEAD_INSTITUTION": "leadInstitutions", "SUPPORT_INSTITUTIONS": "supportingInstitutions"}
 _STATUS_STAGES = {"MIDTERM": Stage.MIDTERM, "END_OF_TERM": Stage.END_OF_TERM}
@@ -140,7 +133,7 @@ class _SummaryReader:
 
     def _read_title(self) -> int:
         """Read the summary's title, with the commitment's number if it has one; return the number of its lines."""
-        top = list(takewhile(lambda line: not _split_label(line, self._labels), self._lines[:_TITLE_LINES]))
+        top = list(takewhile(lambda line: not split_label(line, self._labels), self._lines[:_TITLE_LINES]))
         for place, line in enumerate(top):
             if number := find_number(line, self._labels):
                 self._add_fact(self._result.plan, "number", number)
@@ -165,13 +158,13 @@ class _SummaryReader:
             self._open_section("FOOTNOTES")
         if self._is_in("FOOTNOTES"):
             self._append_line(line)
-        elif label := _split_label(line, self._labels):
+        elif label := split_label(line, self._labels):
             self._read_label(line, *label)
         elif self._is_in("MILESTONES"):
             self._read_milestone_line(line)
         elif following and self._is_unlisted_heading(line, following):
             taken = {section.key for section in self._sections} | {"TITLE"}
-            self._open_section(_make_section_key(line.text, taken))
+            self._open_section(make_section_key(line.text, taken))
             self._remark(line.span, "unknown-section")
         else:
             self._read_text(line)
@@ -184,7 +177,7 @@ class _SummaryReader:
         found = _FOOTNOTE_MARK.match(line.text)
         if not found or found.end() < len(line.text):
             return bool(found)
-        return not any(_split_label(each, self._labels) for each in self._lines if each.start > line.start)
+        return not any(split_label(each, self._labels) for each in self._lines if each.start > line.start)
 
     def _is_in(self, key: str) -> bool:
         return self._open is not None and self._open.key == key
@@ -192,7 +185,7 @@ class _SummaryReader:
     def _is_unlisted_heading(self, line: Line, following: Line) -> bool:
         if self._is_in("COMMITMENT_TEXT") or line.is_bullet or self._read_open_government(line):
             return False  # the plan's own text may have headings of its own
-        return _has_form_of_heading(self._text, line, following)
+        return not MILESTONE_LINE.match(line.text) and has_form_of_heading(self._text, line, following)
 
     def _open_section(self, key: str) -> None:
         self._milestone = None
@@ -200,7 +193,7 @@ class _SummaryReader:
         if self._is_in(key):
             return
         taken = {section.key for section in self._sections} - _QUOTED_SECTIONS
-        self._open = _Section(_make_section_key(key, taken) if key in taken else key)
+        self._open = _Section(make_section_key(key, taken) if key in taken else key)
         self._sections.append(self._open)
 
     def _append_line(self, line: Line) -> None:
@@ -220,7 +213,7 @@ class _SummaryReader:
     def _read_label(self, line: Line, key: str, rest: Line) -> None:
         # STATUS is a field where its value follows on the line, and a heading otherwise.
         if key in SUMMARY_FIELDS or key == "STATUS":
-            for name, value in _split_fields(line, self._labels) or [(key, rest)]:
+            for name, value in split_fields(line, self._labels) or [(key, rest)]:
                 self._read_field(name, value, line)
             return
         self._open_section(key)
@@ -345,62 +338,3 @@ def _match_milestone(text: str, labels: Labels) -> re.Match[str] | None:
     if listed and listed["word"] and labels.sections.get(labels.normalize(listed["word"])) != "MILESTONES":
         return None
     return listed
-
-
-# Labels and headings
-
-
-def _split_label(line: Line, labels: Labels) -> tuple[str, Line] | None:
-    """Return the section or field that a line begins with, and the text behind the label."""
-    if len(line.text) <= _LONGEST_LABEL and (key := labels.sections.get(labels.normalize(line.text))):
-        return key, line.slice(len(line.text))
-    for mark in _label_marks(line.text)[:_MOST_LABELS_BEFORE_TEXT]:
-        if mark <= _LONGEST_LABEL and (key := labels.sections.get(labels.normalize(line.text[:mark]))):
-            return key, line.slice(mark + 1)
-    return None
-
-
-def _split_fields(line: Line, labels: Labels) -> list[tuple[str, Line]]:
-    """Return all fields of a line: "Start date: Not specified   End date: June 2015" has two."""
-    found: list[tuple[str, int, int]] = []
-    begin = 0
-    for mark in _label_marks(line.text):
-        if label := _find_label_before(line.text, begin, mark, labels):
-            found.append((*label, mark + 1))
-            begin = mark + 1
-    ends = [*(start for _, start, _ in found[1:]), *([len(line.text)] if found else [])]
-    return [(key, line.slice(value_start, end)) for (key, _, value_start), end in zip(found, ends, strict=True)]
-
-
-def _label_marks(text: str) -> list[int]:
-    return [mark.start() for mark in re.finditer("[:：?]", text)]
-
-
-def _find_label_before(text: str, begin: int, mark: int, labels: Labels) -> tuple[str, int] | None:
-    """Return the field whose label ends at a mark, and where the label begins."""
-    window = max(begin, mark - _LONGEST_LABEL)
-    word_starts = [window + word.start() for word in re.finditer(r"\S+", text[window:mark])]
-    for start in word_starts[-_MOST_LABEL_WORDS:]:
-        key = labels.sections.get(labels.normalize(text[start:mark]))
-        if key in SUMMARY_FIELDS or (key == "STATUS" and start == 0):
-            return str(key), start
-    return None
-
-
-def _has_form_of_heading(text: str, line: Line, following: Line) -> bool:
-    """Return whether a line is short, blank lines are around it or it ends in a colon, and longer text follows."""
-    words = line.text.split()
-    if len(words) > _MOST_HEADING_WORDS or not words[0][0].isupper() or line.text.endswith(_ENDS_OF_TEXT):
-        return False
-    if MILESTONE_LINE.match(line.text) or not _NOT_IN_KEY.sub("", fold(line.text).upper()):
-        return False
-    is_alone = text[: line.start].endswith("\n\n") and text[line.end : line.end + 2] == "\n\n"
-    return (is_alone or line.text.endswith(":")) and len(following.text.split()) > len(words)
-
-
-def _make_section_key(heading: str, taken: Iterable[str]) -> str:
-    """Return a key, not yet taken, for a section whose heading is not listed."""
-    key = _NOT_IN_KEY.sub("_", fold(heading).upper()).strip("_")[:_LONGEST_KEY]
-    key = key if key[:1].isalpha() else f"SECTION_{key}"
-    used = set(taken)
-    return next(name for name in (key, *(f"{key}_{n}" for n in range(2, len(used) + 3))) if name not in used)

@@ -12,11 +12,7 @@ from collections.abc import Iterator
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import RatingState, Stage
-from ogpgraph.importer.pages.canonical import (
-    CanonicalPage,
-    canonicalize_page,
-    find_title_line,
-)
+from ogpgraph.importer.pages.canonical import CanonicalPage, canonicalize_page, find_title_line
 from ogpgraph.importer.pages.extraction import (
     ExtractedFacts,
     ExtractedValue,
