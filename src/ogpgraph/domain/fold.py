@@ -21,14 +21,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
-from ogpgraph.domain.aggregate import (
-    Aggregate,
-    Claim,
-    SourceKey,
-    StatementRef,
-    aggregate_type_of,
-    select_current,
-)
+from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef, aggregate_type_of, select_current
 from ogpgraph.domain.delta import Delta, SequenceChanges, apply_delta, compare_sequences, select_changed_claims
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.statement import (

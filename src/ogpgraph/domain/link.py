@@ -12,13 +12,7 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.command import (
-    Command,
-    CommandType,
-    CommitmentByCode,
-    CommitmentReference,
-    Refusals,
-)
+from ogpgraph.domain.command import Command, CommandType, CommitmentByCode, CommitmentReference, Refusals
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, Origin
 from ogpgraph.domain.field import items_of

@@ -9,13 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Claim, can_be_current, select_current
-from ogpgraph.domain.claim_options import (
-    NOTHING_SAID,
-    ClaimOptions,
-    claims_by_source,
-    list_possible,
-    possible_of_one,
-)
+from ogpgraph.domain.claim_options import NOTHING_SAID, ClaimOptions, claims_by_source, list_possible, possible_of_one
 from ogpgraph.domain.timeline import FIRST_DAY, Timeline, turning_days_of
 
 

@@ -10,13 +10,7 @@ from msgspec import Meta
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.command import (
-    UNKNOWN_COMMITMENT,
-    Command,
-    CommandType,
-    CommitmentReference,
-    Refusals,
-)
+from ogpgraph.domain.command import UNKNOWN_COMMITMENT, Command, CommandType, CommitmentReference, Refusals
 from ogpgraph.domain.correction import ONLY_REPLACED, withdraw
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts

@@ -12,10 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from ogpgraph.domain.errors import Invalid
-from ogpgraph.domain.vocabulary import (
-    RatingState,
-    RatingValue,
-)
+from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
 PARTIAL_DATE = r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?|-S[12]|-Q[1-4]|/\.\.)?$"
 COMMITMENT_CODE = r"^[A-Z]{2,6}[0-9]{4}$"

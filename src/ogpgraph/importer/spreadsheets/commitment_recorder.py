@@ -20,10 +20,7 @@ from ogpgraph.domain.code import code_path
 from ogpgraph.domain.errors import Refusal
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.lineage import recode_commitment
-from ogpgraph.domain.source_statements import (
-    NOTHING_STATED,
-    Surroundings,
-)
+from ogpgraph.domain.source_statements import NOTHING_STATED, Surroundings
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value, value_text_references
 from ogpgraph.importer.observations.differences import ObservedChanges, SourceStatements, record_respelled
