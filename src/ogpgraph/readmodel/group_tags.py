@@ -61,6 +61,21 @@ def derive_group(rule: DerivedRule, group: Group) -> Spans:
     return spans
 
 
+def is_read_alike(rule: DerivedRule, before: Sequence[Reading], after: Sequence[Reading]) -> bool:
+    """Return whether a rule can tell nothing that a path reads after a change from what it read before."""
+    return _list_changes(rule, before) == _list_changes(rule, after)
+
+
+def _list_changes(rule: DerivedRule, readings: Sequence[Reading]) -> list[tuple[int, object]]:
+    """Return the days from which on a path reads something that a rule can tell from what it read before."""
+    found: list[tuple[int, object]] = []
+    for reading in readings:
+        contents = tuple(dict.fromkeys(_list_contents(reading, reads_texts=rule.reads_texts)))
+        if not found or found[-1][1] != contents:
+            found.append((reading.first_day, contents))
+    return found
+
+
 def _list_days(rule: TagRule, readings: Sequence[Sequence[Reading]]) -> list[tuple[int, list[Reading]]]:
     """Return the days from which on some paths read something, the last one first, each with what they read."""
     if not rule.is_dated:

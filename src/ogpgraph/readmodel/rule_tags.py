@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ogpgraph.domain.readings import Reading, list_readings
 from ogpgraph.domain.timeline import Timeline
 from ogpgraph.readmodel.dimension_tags import NO_SPANS, DatedTag, DimensionTags, Span, Spans, TagDifference
-from ogpgraph.readmodel.group_tags import Group, derive_field, derive_group
+from ogpgraph.readmodel.group_tags import Group, derive_field, derive_group, is_read_alike
 from ogpgraph.readmodel.tag_rules import DerivedRule, FieldRule, TagRule, TypeRules
 
 
@@ -58,6 +58,8 @@ class RuleTags:
         """Follow a change from one state to the next, at the given paths; yields the difference by dimension."""
         changed: dict[str, Spans] = {}
         for group, paths in touched.items():
+            if self._is_read_alike(before, after, paths):
+                continue
             own = self._paths_of(before, group)
             all_paths = [*own, *(path for path in paths if path not in own)]
             spans = self._derive(after, group, all_paths)
@@ -67,6 +69,11 @@ class RuleTags:
                 self._paths[group] = all_paths
         if changed:
             yield from self._replace(self._complete(before, None), changed)
+
+    def _is_read_alike(self, before: Readings, after: Readings, paths: Iterable[str]) -> bool:
+        """Return whether the rule gives the same tags after a change at some paths, as where other texts are read."""
+        rule = self._rule
+        return isinstance(rule, DerivedRule) and all(is_read_alike(rule, before[path], after[path]) for path in paths)
 
     def _replace(self, dimensions: dict[str, DimensionTags], changed: Mapping[str, Spans]) -> Iterator[TagDifference]:
         ended = _join_spans([self._groups.get(group, NO_SPANS) for group in changed])

@@ -25,8 +25,8 @@ class WholeTags:
         self._reads_all = None in read
         self._read_paths = frozenset(path for paths in read if paths for path in paths)
         self._tags: frozenset[Tag] | None = None
-        self._footings: dict[object, int] = {}
-        """How many paths have a footing."""
+        self._footings: dict[object, int] | None = None
+        """How many paths have a footing; counted when it is first needed."""
 
     def list_all(self, aggregate: Aggregate) -> frozenset[Tag]:
         """Return the tags of a state: of the present one, or of that with which the next change begins."""
@@ -34,8 +34,6 @@ class WholeTags:
             return NO_TAGS
         if self._tags is None:
             self._tags = self._derive(aggregate)
-            if not self._reads_all:
-                self._count(aggregate, aggregate.claims, 1)
         return self._tags
 
     def move(
@@ -44,8 +42,9 @@ class WholeTags:
         """Follow a change at some paths; returns the tags that end and that begin."""
         if not self._rules:
             return NO_TAGS, NO_TAGS
+        is_first = self._tags is None  # to derive twice is cheaper then than to count: most are changed once
         tags = self.list_all(before)
-        if not self._is_affected(before, after, paths):
+        if not is_first and not self._is_affected(before, after, paths):
             return NO_TAGS, NO_TAGS
         now = self._tags = self._derive(after)
         return tags - now, now - tags
@@ -57,24 +56,28 @@ class WholeTags:
         """Return whether a rule may read something else after a change."""
         if self._reads_all:
             return True
-        begun = self._count(after, paths, 1)  # first, so that what remains does not end
-        ended = self._count(before, paths, -1)
+        if self._footings is None:
+            self._footings = {}
+            _count(self._footings, before, before.claims, 1)
+        begun = _count(self._footings, after, paths, 1)  # first, so that what remains does not end
+        ended = _count(self._footings, before, paths, -1)
         return begun or ended or not self._read_paths.isdisjoint(paths)
 
-    def _count(self, aggregate: Aggregate, paths: Iterable[str], step: int) -> bool:
-        """Count the footings of some paths, or no longer; returns whether one is there for the first or last time."""
-        footings, is_changed = self._footings, False
-        for path in paths:
-            if not (claims := aggregate.claims.get(path)):
-                continue
-            footing = _footing_of(path, claims)
-            before = footings.get(footing, 0)
-            if after := before + step:
-                footings[footing] = after
-            else:
-                del footings[footing]
-            is_changed = is_changed or not before or not after
-        return is_changed
+
+def _count(footings: dict[object, int], aggregate: Aggregate, paths: Iterable[str], step: int) -> bool:
+    """Count the footings of some paths, or no longer; returns whether one is there for the first or last time."""
+    is_changed = False
+    for path in paths:
+        if not (claims := aggregate.claims.get(path)):
+            continue
+        footing = _footing_of(path, claims)
+        before = footings.get(footing, 0)
+        if after := before + step:
+            footings[footing] = after
+        else:
+            del footings[footing]
+        is_changed = is_changed or not before or not after
+    return is_changed
 
 
 def _footing_of(path: str, claims: tuple[Claim, ...]) -> object:
