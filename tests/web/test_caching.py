@@ -155,7 +155,7 @@ def _never(*_args: object, **_options: object) -> None:
 
 async def test_304_for_a_cached_document_needs_no_parsing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     past = await server.get(PAST, variables='{"at": 100}')
-    for function in ("parse", "validate", "measure_document"):
+    for function in ("parse", "validate_document", "measure_document"):
         monkeypatch.setattr(f"ogpgraph.web.document_cache.{function}", _never)
     had = await server.get(PAST, if_none_match=past.headers["etag"], variables='{"at": 100}')
     assert had.status_code == 304
