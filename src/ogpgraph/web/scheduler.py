@@ -55,7 +55,7 @@ class SchedulerLimits(msgspec.Struct, frozen=True):
 
     turns: int = 1
     threads: int = 128
-    threads_each: int = 8
+    threads_each: int = 4
     expensive: int = 6
     waiting: WaitingLimits = WaitingLimits()
 
