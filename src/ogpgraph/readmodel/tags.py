@@ -147,15 +147,21 @@ def _count_days(
     latest, earlier = timeline.aggregate.claims, timeline.earlier
     last: Claim | None = None
     days = (FIRST_DAY, FIRST_DAY, FIRST_DAY)
+    dated: dict[tuple[int, int, int], int] = {}
+    undated: dict[tuple[int, int, int], int] = {}
     for path in paths:
-        for claim in (*latest.get(path, ()), *earlier.get(path, ())):
+        by_days, claims = dated if is_dated(path) else undated, latest.get(path, ())
+        for claim in (*claims, *earlier[path]) if path in earlier else claims:
             if last is None or claim.before is not last.before or claim.after is not last.after:
                 days = turning_days_of(claim.after, claim.before)  # those of one event are the same
             last = claim
-            observed[days[1]] = observed.get(days[1], 0) + step
-            for day in days if is_dated(path) else ():
+            by_days[days] = by_days.get(days, 0) + step
+    for by_days in (dated, undated):
+        for days, number in by_days.items():
+            observed[days[1]] = observed.get(days[1], 0) + number
+            for day in days if by_days is dated else ():
                 if day != FIRST_DAY:
-                    turning[day] = turning.get(day, 0) + step
+                    turning[day] = turning.get(day, 0) + number
 
 
 def _add(counts: dict[int, int], added: Mapping[int, int]) -> tuple[list[int], list[int]]:
