@@ -20,7 +20,7 @@ Slots = tuple[int, ...]
 
 
 class PageKind(NamedTuple):
-    """The pages with the same bounds of the lists of a type, while no aggregate of the type gets another code."""
+    """The pages with the same bounds of the lists of a type, where its aggregates have changed codes so often."""
 
     aggregate_type: str
     page_request: PageRequest

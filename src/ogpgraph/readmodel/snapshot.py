@@ -188,13 +188,13 @@ class Snapshot(EntrySnapshot):
         """Return the versions of the aggregates of a slice of each of some bitsets, given by offset and bits."""
         index, pages = self.index(query.aggregate_type), self.session.caches.pages
         streams = index.streams
-        kind = PageKind(query.aggregate_type, page_request, streams.recodings)
+        kind = PageKind(query.aggregate_type, page_request, streams.count_recodings(self.position))
         known = pages.of_kind(kind) if query.order == BY_CODE else {}
         found = [known.get(part) for part in parts]
         missing = [number for number, each in enumerate(found) if each is None]
         for number in missing:
             found[number] = slots = self._sort_page(index, query, page_request, parts[number])
-            if query.order == BY_CODE and not streams.are_recoded(slots):
+            if query.order == BY_CODE:
                 pages.add(kind, parts[number], slots)
         pages.count(len(parts) - len(missing), len(missing))
         return [streams.versions_at(slots or (), self.position) for slots in found]

@@ -7,7 +7,7 @@ while it is advanced. One thread at a time advances it; readers need no lock, an
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -42,8 +42,8 @@ class TypeStreams:
         """The present code of each slot."""
         self.code_changes: dict[int, list[tuple[int, str]]] = {}
         """Slot → each code with the position since which it holds, for streams that had several."""
-        self.recodings = 0
-        """How often a stream got another code since the table was loaded."""
+        self.recodings = array(_POSITION)
+        """The positions at which a stream got another code, in their order."""
         self.slots_of_code: dict[str, tuple[int, ...]] = {}
         """Code → the slots of the streams that have it, or had it at some position."""
         self.codeless: set[int] = set()
@@ -70,9 +70,9 @@ class TypeStreams:
             for slot, version in zip(wanted, latest, strict=True)
         ]
 
-    def are_recoded(self, slots: Iterable[int]) -> bool:
-        """Return whether one of some streams had another code before."""
-        return bool(self.code_changes) and not self.code_changes.keys().isdisjoint(slots)
+    def count_recodings(self, position: int) -> int:
+        """Return how often streams had got other codes at a position: where that is the same, so are all codes."""
+        return bisect_right(self.recodings, position)
 
     def code_at(self, slot: int, position: int) -> str:
         """Return the code of a stream at a position from its first on; empty where no list shows it."""
@@ -107,7 +107,7 @@ class TypeStreams:
         elif code != self.codes[slot]:
             first = (self.first_positions[slot], self.codes[slot])
             # A list that readers have is not changed, and the present code is replaced last.
-            self.recodings += 1
+            self.recodings.append(position)
             self.code_changes[slot] = [*self.code_changes.get(slot, [first]), (position, code)]
             self.codes[slot] = code
             self._add_code(code, slot)
@@ -128,6 +128,8 @@ class TypeStreams:
         self.codes.append(codes[-1][1])
         if len(codes) > 1:
             self.code_changes[slot] = codes
+            for position, _ in codes[1:]:
+                insort(self.recodings, position)
         for _, code in codes:
             if code:
                 self._add_code(code, slot)
