@@ -58,6 +58,7 @@ def test_an_at_sign_alone_is_not_an_email_address(text: str) -> None:
         ("Teléfono: 2345 6789", "2345 6789"),
         ("Tél. : 123 456", "123 456"),
         ("Email and Phone: 555 0134", "555 0134"),
+        (f"Phone{' ' * 200}number(s): 555 0134", "555 0134"),
     ],
 )
 def test_a_phone_number_is_found(text: str, number: str) -> None:

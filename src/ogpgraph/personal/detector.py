@@ -80,8 +80,8 @@ _DIGITS = "0123456789"
 _FEWEST_LABELLED_DIGITS = 6
 _DIGIT_RUN = re.compile("[\\d +()/.\u00a0\u2009\u202f\u2010-\u2013-]{6,}")
 """What every number that is found is within."""
-_LONGEST_LABEL = 120
-"""Characters before a run of digits that are looked at for a label, with all that may be in between."""
+_MOST_AFTER_LABEL = len("(s)") + 6
+"""Characters between a label and its number, at most."""
 _FEWEST_DIGITS, _MOST_DIGITS = 8, 15
 _CONTEXT = 40
 """The characters before a number in which a word may state what it is the number of."""
@@ -144,8 +144,11 @@ class PersonalDataDetector:
             rf"(?<!\w)(?i:{words['phone_labels']})(?:\(s\))?[ .:;,#\u00ba\u00b0()|\[\]\u2013-]{{0,6}}"
             rf"(?P<numbers>{_LABELLED_NUMBER}{more_numbers})(?!\d)"
         )
+        # The end of a label is near its number, while there may be any number of blanks within it.
+        last_words = {label.split()[-1] for label in lists["phone_labels"]}
+        self._phone_label_end = re.compile(rf"(?i:{_alternatives(last_words)})")
+        self._most_before_number = _MOST_AFTER_LABEL + max(map(len, last_words))
         self._unit = re.compile(rf"[ \u00a0]?(?:[%€$£]|(?i:{words['units']})(?!\w))")
-        self._phone_label = re.compile(rf"(?i:{words['phone_labels']})")
         self._other_number_label = re.compile(rf"(?<!\w)(?i:{words['other_number_labels']})[ .:#\u00ba\u00b0]{{0,4}}$")
         # Names: a label up to the name, which may be on the next line; the name itself; the separator of the next one.
         self._contact_label = re.compile(
@@ -196,13 +199,10 @@ class PersonalDataDetector:
         """Yield phone numbers: any number behind a word for one, elsewhere only what has the form of one."""
         if sum(map(text.count, _DIGITS)) < _FEWEST_LABELLED_DIGITS:  # nearly always, and found at once
             return
-        runs = [
-            run.span() for run in _DIGIT_RUN.finditer(text) if _count_digits(run.group()) >= _FEWEST_LABELLED_DIGITS
-        ]
+        runs = [run for run in _DIGIT_RUN.finditer(text) if _count_digits(run.group()) >= _FEWEST_LABELLED_DIGITS]
         if not runs:
             return
-        is_labelled = any(self._may_have_label(text[max(0, start - _LONGEST_LABEL) : end]) for start, end in runs)
-        for labelled in self._labelled_numbers.finditer(text) if is_labelled else ():
+        for labelled in self._labelled_numbers.finditer(text) if self._may_be_labelled(text, runs) else ():
             for number in _LABELLED_NUMBERS.finditer(text, *labelled.span("numbers")):
                 if not _contains_date(number.group()):
                     yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
@@ -215,8 +215,12 @@ class PersonalDataDetector:
             if not any(start <= number.start() < end for start, end in urls):
                 yield Mark(number.start(), number.end(), PersonalDataKind.PHONE)
 
-    def _may_have_label(self, text: str) -> bool:
-        return self._phone_labels.may_be_in(text) and self._phone_label.search(text) is not None
+    def _may_be_labelled(self, text: str, runs: Iterable[re.Match[str]]) -> bool:
+        """Return whether one of some runs of digits may have a label, which is found much faster than the label."""
+        if not self._phone_labels.may_be_in(text):
+            return False
+        before = self._most_before_number
+        return any(self._phone_label_end.search(text, max(0, run.start() - before), run.end()) for run in runs)
 
     def _is_phone(self, text: str, number: re.Match[str]) -> bool:
         if not _FEWEST_DIGITS <= _count_digits(number.group()) <= _MOST_DIGITS or _contains_date(number.group()):

@@ -182,9 +182,9 @@ class Model:
         """Load the model, its orders by code, the states of the aggregates that changed last, and the tags of the past.
 
         `is_warm` is True once all states are there that fit, or once `is_over` returns that the first readers need wait
-        no longer: it is told which share of the states is there. Those that are missing then follow
-        with pauses: `pause` is told how long the work between two took, and returns whether to stop. `read_more` reads
-        what else readers need of some states. What `begin_offer` returns is called with states of that moment or later,
+        no longer: it is told which share of the states is there. Those that are missing then follow with pauses:
+        `pause` is told how long the work between two took, and returns whether to stop. `read_more` reads what else
+        readers need of some states. What `begin_offer` returns is called with states of that moment or later,
         with all that the fold needs.
         """
         with self._lock:

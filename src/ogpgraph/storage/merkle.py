@@ -80,5 +80,5 @@ def _fold(subtrees: Sequence[bytes]) -> bytes:
     """Return the root over complete subtrees, the largest first, of which there is at least one."""
     root = subtrees[-1]
     for left in subtrees[-2::-1]:
-        root = sha256(b"\x01" + left + root).digest()  # as `node_hash`, of which there are most here
+        root = node_hash(left, root)
     return root
