@@ -343,6 +343,13 @@ class AggregateSnapshot:
 
 
 TextOrNone = TypeVar("TextOrNone", str, str | None)
+SnapshotT = TypeVar("SnapshotT", bound="AggregateSnapshot")
+
+
+def complete_together(snapshots: list[SnapshotT]) -> None:
+    """Have snapshots of one session fetch for all of them what one of them needs of what it has loaded."""
+    for snapshot in snapshots:
+        snapshot._siblings = snapshots
 
 
 def require_whole(text: TextOrNone | CorruptText) -> TextOrNone:

@@ -1,4 +1,4 @@
-"""The entries of a snapshot: lists of them, the histories of aggregates, and what entries lead to."""
+"""The entries of a snapshot: lists of them, the histories of aggregates, and the sources and texts that they name."""
 
 from __future__ import annotations
 
@@ -6,27 +6,34 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.readmodel import queries
-from ogpgraph.readmodel.aggregate_snapshot import AggregateSnapshot
+from ogpgraph.readmodel.aggregate_snapshot import AggregateReader, AggregateSnapshot
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.entry_query import ALL_ENTRIES, BY_POSITION, LATEST_FIRST, EntryQuery
 from ogpgraph.readmodel.index import PRESENT_DAY
 from ogpgraph.readmodel.queries import Page, PageKey, PageRequest, build_page
 from ogpgraph.storage.database import Row, iter_chunks
 
-if TYPE_CHECKING:
-    from ogpgraph.readmodel.snapshot import RecordReader, Snapshot
+
+class EntryReader(AggregateReader, Protocol):
+    """What a snapshot of entries needs of the session that it is taken from."""
+
+    def load_entries(self, positions: Iterable[int]) -> dict[int, Entry]:
+        """Return position → entry, without what the tables lack."""
+
+    def load_entry(self, row: Row) -> Entry:
+        """Return the entry in a row."""
 
 
 class EntrySnapshot(AggregateSnapshot):
     """The entries up to a position, and its aggregates. What one entry leads to is fetched for all loaded so far."""
 
-    session: RecordReader
+    session: EntryReader
 
-    def __init__(self, session: RecordReader, position: int, day: int = PRESENT_DAY) -> None:
+    def __init__(self, session: EntryReader, position: int, day: int = PRESENT_DAY) -> None:
         super().__init__(session, position, day)
         self._histories: dict[PageRequest, dict[str, Page[Entry]]] = defaultdict(dict)
         self._filtered_histories: dict[tuple[EntryQuery, PageRequest], dict[str, Page[Entry]]] = defaultdict(dict)
@@ -212,40 +219,6 @@ class EntrySnapshot(AggregateSnapshot):
             referred = ((s, item.source) for s, entry in entries for item in entry.envelope.evidence)
             self.session.load([(self, stream), *referred])
         return self.find(stream)
-
-    def as_of_entry(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Aggregate | None]:
-        """Return the snapshot at an entry's position and an aggregate there; fetched for all entries loaded so far.
-
-        It has all that was stated, also for a reader that goes by a date: what an entry leads to depends on the entry.
-        """
-        return self._find_then(entry, stream_of(entry), lambda each: filter(None, [stream_of(each)]))
-
-    def find_cited_source(self, entry: Entry, stream: str) -> tuple[Snapshot, Aggregate | None]:
-        """Return the snapshot at an entry's position and a source that it cites there; fetched like `as_of_entry`."""
-        return self._find_then(entry, stream, lambda each: (item.source for item in each.envelope.evidence))
-
-    def _find_then(
-        self, entry: Entry, stream: str | None, streams_of: Callable[[Entry], Iterable[str]]
-    ) -> tuple[Snapshot, Aggregate | None]:
-        snapshot = self.session.at(entry.position).pinned
-        if stream is None:
-            return snapshot, None
-        if snapshot.needs_loading(stream):
-            entries = list(self._iter_loaded_entries())
-            siblings = [self.session.at(each.position).pinned for each in entries]
-            # A list of a hundred entries has a hundred snapshots: without this, each would fetch its own texts.
-            for sibling in siblings:
-                sibling._siblings = siblings
-            requested = ((s, each) for s, e in zip(siblings, entries, strict=True) for each in streams_of(e))
-            self.session.load(requested)
-        return snapshot, snapshot.find(stream)
-
-    def find_present(self, entry: Entry) -> tuple[Snapshot, Aggregate | None]:
-        """Return the snapshot at the head and the subject of an entry there; fetched for all entries loaded so far."""
-        head = self.session.at_head()
-        if head.needs_loading(entry.stream):
-            head.find_many([entry.stream, *(each.stream for each in self._iter_loaded_entries())])
-        return head, head.find(entry.stream)
 
     def _index_by_position(self, rows: Iterable[Row]) -> tuple[dict[int, Entry], list[int]]:
         entries = {row["entry"]: self.session.load_entry(row) for row in rows}

@@ -9,25 +9,24 @@ from typing import Protocol
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.lazy import cached_property
-from ogpgraph.readmodel.aggregate_snapshot import AggregateReader
+from ogpgraph.readmodel.aggregate_snapshot import complete_together
 from ogpgraph.readmodel.bitsets import EMPTY_POSTING
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
-from ogpgraph.readmodel.entry_snapshot import EntrySnapshot
+from ogpgraph.readmodel.entry_snapshot import EntryReader, EntrySnapshot
 from ogpgraph.readmodel.index import PRESENT_DAY, Index
 from ogpgraph.readmodel.page_cache import PageKind
 from ogpgraph.readmodel.queries import AggregateQuery, Page, PageRequest, build_page
 from ogpgraph.readmodel.search_index import OpenSearchIndex
 from ogpgraph.readmodel.sort_keys import BY_CODE
 from ogpgraph.readmodel.text_search import FoldedText, FoldedTexts, fold_text
-from ogpgraph.storage.database import Row
 from ogpgraph.storage.log_identity import LogIdentity
 
 MAX_LOOKUPS = 20
 """More codes are looked up in the index, which has to be read first at a past position."""
 
 
-class RecordReader(AggregateReader, Protocol):
+class RecordReader(EntryReader, Protocol):
     """What a snapshot needs of the session that it is taken from."""
 
     log_identity: LogIdentity
@@ -63,12 +62,6 @@ class RecordReader(AggregateReader, Protocol):
 
     def open_search_index(self) -> OpenSearchIndex:
         """Return the index of the texts of all positions up to the head."""
-
-    def load_entries(self, positions: Iterable[int]) -> dict[int, Entry]:
-        """Return position → entry, without what the tables lack."""
-
-    def load_entry(self, row: Row) -> Entry:
-        """Return the entry in a row."""
 
     def read_texts(self, references: Iterable[str]) -> dict[str, str]:
         """Return reference → text, without those that were removed."""
@@ -112,6 +105,41 @@ class Snapshot(EntrySnapshot):
         if self.date or self.recorded_at is None:
             return self.date
         return datetime.fromisoformat(self.recorded_at).date()
+
+    # What entries lead to
+
+    def as_of_entry(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Aggregate | None]:
+        """Return the snapshot at an entry's position and an aggregate there; fetched for all entries loaded so far.
+
+        It has all that was stated, also for a reader that goes by a date: what an entry leads to depends on the entry.
+        """
+        return self._find_then(entry, stream_of(entry), lambda each: filter(None, [stream_of(each)]))
+
+    def find_cited_source(self, entry: Entry, stream: str) -> tuple[Snapshot, Aggregate | None]:
+        """Return the snapshot at an entry's position and a source that it cites there; fetched like `as_of_entry`."""
+        return self._find_then(entry, stream, lambda each: (item.source for item in each.envelope.evidence))
+
+    def _find_then(
+        self, entry: Entry, stream: str | None, streams_of: Callable[[Entry], Iterable[str]]
+    ) -> tuple[Snapshot, Aggregate | None]:
+        snapshot = self.session.at(entry.position).pinned
+        if stream is None:
+            return snapshot, None
+        if snapshot.needs_loading(stream):
+            entries = list(self._iter_loaded_entries())
+            siblings = [self.session.at(each.position).pinned for each in entries]
+            # A list of a hundred entries has a hundred snapshots: without this, each would fetch its own texts.
+            complete_together(siblings)
+            requested = ((s, each) for s, e in zip(siblings, entries, strict=True) for each in streams_of(e))
+            self.session.load(requested)
+        return snapshot, snapshot.find(stream)
+
+    def find_present(self, entry: Entry) -> tuple[Snapshot, Aggregate | None]:
+        """Return the snapshot at the head and the subject of an entry there; fetched for all entries loaded so far."""
+        head = self.session.at_head()
+        if head.needs_loading(entry.stream):
+            head.find_many([entry.stream, *(each.stream for each in self._iter_loaded_entries())])
+        return head, head.find(entry.stream)
 
     # Lists of aggregates
 
