@@ -111,7 +111,8 @@ def test_they_stay_consistent_in_long_histories(history: list[Command]) -> None:
 def test_the_strategy_reaches_every_command() -> None:
     counted: dict[str, Any] = {}
 
-    @settings(deadline=None, max_examples=100, database=None)
+    # The same histories each time: a command that is rare would now and then be in none of them.
+    @settings(deadline=None, max_examples=200, database=None, derandomize=True)
     @given(st.lists(commands, min_size=10, max_size=25))
     def count(history: list[Command]) -> None:
         log = new_log()
