@@ -246,7 +246,7 @@ async def test_it_is_told_when_the_first_expensive_operation_begins_and_the_last
     assert operations.beside_expensive == [True]
     operations.gate.set()
     await within_patience(*running)
-    assert operations.beside_expensive == [True, False]
+    await wait_until(lambda: operations.beside_expensive == [True, False])
 
 
 async def test_one_that_waits_for_something_else_has_no_turn_meanwhile() -> None:
