@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import count, pairwise
 
 import pytest
@@ -15,7 +16,6 @@ from ogpgraph.domain.values import TextListValue, TextValue
 from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.tag_rules import DerivedRule
 from ogpgraph.readmodel.tags import AggregateTags, code_of, compute_tags
-from ogpgraph.system import System
 from tests.conftest import SystemFactory
 from tests.readmodel.histories import Step, histories, record_history
 from tests.readmodel.replay import iter_replay
@@ -25,13 +25,15 @@ NAMES = count()
 A_FEW = settings(max_examples=6, phases=[Phase.generate])
 
 
-def list_states(system: System) -> dict[str, list[Timeline]]:
-    """Return the states of each stream, beginning with the empty one."""
+def list_states(make_system: SystemFactory, history: list[Step]) -> Iterable[list[Timeline]]:
+    """Record a history; returns the states of each stream, beginning with the empty one."""
+    system = make_system(f"log-{next(NAMES)}")
+    record_history(system, history)
     states: dict[str, list[Timeline]] = {}
     for _, replay, logged in iter_replay(system):
         of_stream = states.setdefault(logged.stream, [Timeline(Aggregate(logged.stream))])
         of_stream.append(replay.timelines[logged.stream])
-    return states
+    return states.values()
 
 
 @A_FEW
@@ -39,9 +41,7 @@ def list_states(system: System) -> dict[str, list[Timeline]]:
 def test_what_changes_between_two_states_is_the_difference_of_all_their_tags(
     make_system: SystemFactory, history: list[Step]
 ) -> None:
-    system = make_system(f"log-{next(NAMES)}")
-    record_history(system, history)
-    for states in list_states(system).values():
+    for states in list_states(make_system, history):
         followed = AggregateTags(states[0].aggregate.type)
         for before, after in pairwise(states):
             for tags in (followed, AggregateTags(after.aggregate.type)):
@@ -68,9 +68,7 @@ def _claims_at(timeline: Timeline, path: str) -> tuple[object, object]:
 def test_a_dimension_that_reads_no_texts_is_the_same_for_other_texts(
     make_system: SystemFactory, history: list[Step]
 ) -> None:
-    system = make_system(f"log-{next(NAMES)}")
-    record_history(system, history)
-    for states in list_states(system).values():
+    for states in list_states(make_system, history):
         aggregate = states[-1].aggregate
         claims = {path: tuple(map(_with_other_text, at_path)) for path, at_path in aggregate.claims.items()}
         for dimension in AGGREGATE_TYPES[aggregate.type].dimensions:
@@ -94,9 +92,7 @@ def _with_other_text(claim: Claim) -> Claim:
 def test_a_dimension_that_does_not_name_its_groups_is_the_same_for_a_group_with_another_name(
     make_system: SystemFactory, history: list[Step]
 ) -> None:
-    system = make_system(f"log-{next(NAMES)}")
-    record_history(system, history)
-    for states in list_states(system).values():
+    for states in list_states(make_system, history):
         aggregate = states[-1].aggregate
         for dimension in AGGREGATE_TYPES[aggregate.type].dimensions:
             rule = DerivedRule(dimension, is_dated=True)

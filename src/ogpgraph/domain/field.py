@@ -227,25 +227,26 @@ class ScaleOrder(Struct, frozen=True):
 class DerivedDimension(Struct, frozen=True):
     """A dimension of the index that is computed from several fields.
 
-    `compute` returns the tags, whose dimensions begin with `name`; they depend on the paths that begin with one of the
-    patterns `paths`, with ANY_PATH among them on all. What the patterns' variable segments stand for divides the paths
-    into groups, each of which determines its tags by itself, by the values of its paths alone. A dimension that
-    `reads_texts` depends on what the texts at these paths are, others only on whether there is one. The tags of one
-    that `names_groups` depend on what the variable segments stand for, too. Of one that depends on all paths
-    `reads_values` are those that it reads what is stated at; of all others it reads only which sources state something
-    there, and the origin of what is current. None if it reads all that is stated. `orders` sort by these tags.
+    `compute` returns the tags of an aggregate, whose dimensions begin with `name`; `orders` sort by them. The others
+    say what the tags depend on, so that after a change only those that may differ are computed again.
     """
 
     name: str
     paths: tuple[str, ...]
+    """Patterns of the paths that the tags depend on, ANY_PATH for all. The paths in which the variable segments of a
+    pattern stand for the same are a group: its tags depend on its own paths alone."""
     compute: Callable[[Aggregate], Iterable[Tag]]
     label: str
     description: str
     filter: Filter | None = None
     facet: str | None = None
     reads_texts: bool = True
+    """Whether the tags depend on the wording of texts, not only on whether there is a text."""
     names_groups: bool = True
+    """Whether the tags of a group depend on what the variable segments stand for, not only on the values."""
     reads_values: tuple[str, ...] | None = None
+    """For a dimension of all paths: those whose values it reads, None for all. Of the others it reads only which
+    sources state something, and where the current value comes from."""
     orders: tuple[ScaleOrder, ...] = ()
 
     @property
