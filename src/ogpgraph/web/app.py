@@ -143,15 +143,7 @@ def build_app(
     readiness = ReadinessEndpoint(check_readiness, deadline_seconds=options.ready_deadline_seconds)
     websockets = {GRAPHQL_PATH: live.build_websocket_endpoint(operations, options.new_request_id)} if live else {}
     app = Application(
-        routes=[
-            *build_pages(operations),
-            Route("/", without_parameters(respond_with_index)),  # where there are no pages
-            Route("/console", without_parameters(Console(options.examples).__call__)),
-            Route(GRAPHQL_PATH, endpoint),
-            *([Route("/feed", live.serve_feed)] if live else []),
-            Route("/health", without_parameters(health)),
-            Route("/ready", without_parameters(readiness.__call__)),
-        ],
+        routes=[*build_pages(operations), *_build_routes(endpoint, readiness, Console(options.examples), live)],
         middleware=_build_middleware(options, identify, websockets),
         exception_handlers={HTTPException: handle_http_exception},
         lifespan=lifespan,
@@ -169,6 +161,20 @@ def build_app(
         )
         app.arrivals = Arrivals(memory, app.direct_path)
     return app
+
+
+def _build_routes(
+    endpoint: GraphQLEndpoint, readiness: ReadinessEndpoint, console: Console, live: LiveService | None
+) -> list[Route]:
+    """Return the routes besides those of the pages, which take precedence."""
+    return [
+        Route("/", without_parameters(respond_with_index)),  # where there are no pages
+        Route("/console", without_parameters(console.__call__)),
+        Route(GRAPHQL_PATH, endpoint),
+        *([Route("/feed", live.serve_feed)] if live else []),
+        Route("/health", without_parameters(health)),
+        Route("/ready", without_parameters(readiness.__call__)),
+    ]
 
 
 def _build_middleware(
