@@ -379,6 +379,7 @@ async def test_threads_that_wait_in_the_middle_of_operations_are_bounded_for_eac
     operations, is_over = Operations(SchedulerLimits(threads_each=2), step=0.001), threading.Event()
 
     def work(deadline: Deadline) -> None:
+        deadline.turn.declare_cost(EXPENSIVE)
         with deadline.turn.released():
             assert is_over.wait(PATIENCE_SECONDS)
 
@@ -388,6 +389,23 @@ async def test_threads_that_wait_in_the_middle_of_operations_are_bounded_for_eac
     assert operations.scheduler.waiting == 3
     is_over.set()
     await within_patience(*tasks)
+
+
+async def test_cheap_ones_that_wait_for_something_else_keep_no_others_of_their_client_waiting() -> None:
+    limits = SchedulerLimits(threads_each=1, released_each=3)
+    operations, is_over = Operations(limits, step=0.001), threading.Event()
+
+    def work(deadline: Deadline) -> None:
+        with deadline.turn.released():
+            assert is_over.wait(PATIENCE_SECONDS)
+
+    tasks = [operations.start(A, work) for _ in range(5)]
+    await within_patience(operations.start(B))
+    await wait_until(lambda: operations.ran.count("a") == 3)
+    assert operations.scheduler.waiting == 2
+    is_over.set()
+    await within_patience(*tasks, *(operations.start(A) for _ in range(5)))
+    assert operations.ran.count("a") == 10
 
 
 async def test_a_delay_is_notified_of_once() -> None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar, cast
@@ -50,12 +51,14 @@ class SchedulerLimits(msgspec.Struct, frozen=True):
 
     A thread whose task has handed over its turn waits in the middle of it, with all that it holds. So a client has at
     most `threads_each`, and of the expensive tasks, which may hold a connection to the database, only so many have
-    begun.
+    begun. Cheap tasks that have given their turn up for something else hold little, and count apart, as
+    `released_each`: so many mutations of a client may be recorded by one commit.
     """
 
     turns: int = 1
     threads: int = 128
     threads_each: int = 4
+    released_each: int = 16
     expensive: int = 6
     waiting: WaitingLimits = WaitingLimits()
 
@@ -85,6 +88,8 @@ class Scheduler:
         self._running: set[Task] = set()
         self._threads = WorkerThreads(self._lock, self._end)
         self._begun_count = 0
+        self._released: Counter[Client] = Counter()
+        """How many cheap tasks of each client have given their turn up."""
         self._ticking: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -200,11 +205,17 @@ class Scheduler:
         """Give the turn up."""
         with self._lock:
             self._leave_turn(task, self._clock(), Phase.RELEASED)
+            if task.lane is Lane.CHEAP:
+                self._released[task.client] += 1
             self._dispatch()
 
     def resume(self, task: Task) -> None:
         """Wait for the turn again."""
         with self._lock:
+            if task.lane is Lane.CHEAP:
+                self._released[task.client] -= 1
+                if not self._released[task.client]:
+                    del self._released[task.client]
             is_paused = self._pause(task, self._clock(), is_first=True)
         if is_paused:
             task.resumed.acquire()
@@ -283,8 +294,9 @@ class Scheduler:
             return False
         if task.phase is Phase.PAUSED or task.is_on_loop:
             return True
-        threads = self._threads
-        return threads.count_of(task.client) < limits.threads_each and threads.total < limits.threads
+        threads, released = self._threads, self._released[task.client]
+        is_within = threads.count_of(task.client) - released < limits.threads_each and released < limits.released_each
+        return is_within and threads.total < limits.threads
 
     def _begin_turn(self, task: Task) -> None:
         task.phase = Phase.RUNNING
