@@ -80,8 +80,8 @@ def test_validation_of_a_large_document_reaches_checkpoints_and_stops_at_one() -
     parts = " ".join(f"... on Commitment {{ code title number f{number}: status }}" for number in range(50))
     parameters = RequestParameters(f'{{ node(id: "x") {{ {parts} }} }}')
     clock, schema = CountingClock(), build_schema()
-    OperationRunner(schema, DocumentLimits()).prepare(parameters, check=Deadline(10**6, clock).check)
+    OperationRunner(schema, DocumentLimits()).prepare(parameters, deadline=Deadline(10**6, clock))
     assert clock.looks > 200
     with pytest.raises(RequestRejected) as rejected:
-        OperationRunner(schema, DocumentLimits()).prepare(parameters, check=Deadline(100, CountingClock()).check)
+        OperationRunner(schema, DocumentLimits()).prepare(parameters, deadline=Deadline(100, CountingClock()))
     assert rejected.value.code == "DEADLINE_EXCEEDED"

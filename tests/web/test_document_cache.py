@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import httpx
 import pytest
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from ogpgraph.graphql.executor import Executor
 from ogpgraph.server import application
 from ogpgraph.settings import Settings
+from ogpgraph.web.deadline import endless_deadline
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, RequestErrors
 from tests.web.sample_app import SCHEMA, post, single_error
 
@@ -61,6 +62,34 @@ def test_documents_are_compiled_unless_the_setting_says_that_graphql_core_execut
     for limits in (application._limits(settings).document, application._live_limits(settings).document):
         documents = DocumentCache(SCHEMA._schema, limits)
         assert (documents.prepare("{ hello }").document.compiled is not None) is are_compiled
+
+
+class CostDeclared(Exception):
+    """Ends an operation where it says what it may cost."""
+
+
+class EndingTurn:
+    """A turn that ends there."""
+
+    def checkpoint(self) -> bool:
+        return False
+
+    def declare_cost(self, cost: int) -> None:
+        raise CostDeclared(cost)
+
+    def released(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def test_an_operation_declares_its_cost_before_its_document_is_validated_and_where_that_is_cached() -> None:
+    documents = DocumentCache(SCHEMA._schema, DocumentLimits())
+    valid, invalid = "{ hello }", "{ hello nope }"
+    documents.prepare(valid)
+    for text in (valid, invalid):
+        deadline = endless_deadline()
+        deadline.turn = EndingTurn()
+        with pytest.raises(CostDeclared):
+            documents.prepare(text, deadline=deadline)
 
 
 def test_an_invalid_document_is_not_cached() -> None:

@@ -16,7 +16,7 @@ from ogpgraph.storage.waiting import waiting
 from ogpgraph.web.deadline import Deadline, OperationCancelled
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.fair_queue import Client
-from ogpgraph.web.scheduler import CHEAP_COST, Scheduler, SchedulerLimits
+from ogpgraph.web.scheduler import CHEAP_BYTES, CHEAP_COST, Scheduler, SchedulerLimits
 from ogpgraph.web.waiting_tasks import WaitingLimits
 
 pytestmark = pytest.mark.anyio
@@ -175,6 +175,15 @@ async def test_an_operation_that_is_found_to_be_expensive_waits_behind_cheap_one
     await within_patience(*tasks)
     assert operations.ran[0] == "a"
     assert operations.ran[-1] == "expensive part"
+
+
+async def test_an_operation_whose_request_is_large_waits_behind_cheap_ones() -> None:
+    operations = Operations()
+    tasks = [await operations.hold_turn(C), operations.start(A, size=CHEAP_BYTES + 1), operations.start(B)]
+    await operations.wait_for_waiting(2)
+    operations.gate.set()
+    await within_patience(*tasks)
+    assert operations.ran == list("cba")
 
 
 async def test_an_operation_said_to_be_cheap_that_runs_for_long_hands_its_turn_over() -> None:

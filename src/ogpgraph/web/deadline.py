@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -159,3 +160,8 @@ class Deadline:
 
     def _is_exceeded_at(self, now: float) -> bool:
         return (self.is_cancelled or now > self._until) and not self.is_disabled
+
+
+def endless_deadline() -> Deadline:
+    """Return the deadline of something that may wait for its turn as long as it takes, but can be cancelled."""
+    return Deadline(math.inf)

@@ -34,7 +34,7 @@ from ogpgraph.graphql.operation_cost import NO_COST, OperationCost
 from ogpgraph.graphql.query_cost import measure_document
 from ogpgraph.graphql.query_limits import QueryLimits, check_length
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, Mark, marked_fields, selects_field
-from ogpgraph.readmodel.index import Checkpoint, run_on
+from ogpgraph.web.deadline import Deadline, endless_deadline
 from ogpgraph.web.error_codes import RequestErrorCode
 
 CHARACTERS_PER_FIELD: Final = 3
@@ -195,27 +195,32 @@ class DocumentCache:
         variables: Mapping[str, Any] | None = None,
         *,
         max_cost: int | None = None,
-        check: Checkpoint = run_on,
+        deadline: Deadline | None = None,
     ) -> PreparedOperation:
         """Return the operation of that name, or the only one, of a document, parsed and validated unless it is cached.
 
-        `check` is called at each part of a document that is validated.
+        With a deadline, an expensive one waits for its turn behind cheaper ones before its document is validated.
 
         Raises:
+            OperationCancelled: at the deadline.
             RequestErrors: if the document cannot be parsed, exceeds a limit, is invalid or has no such operation. A
                 document that is invalid, or too large whatever the variables, is not cached.
         """
         limit = self._limits.query.cost if max_cost is None else max_cost
+        deadline = deadline or endless_deadline()
         cached = self._cache.get(text)
         if cached is not None:
             operation = select_operation(cached.ast, name)
-            return PreparedOperation(cached, operation, self._check_limits(cached, operation, variables or {}, limit))
+            cost = self._check_limits(cached, operation, variables or {}, limit)
+            deadline.turn.declare_cost(cost.total)
+            return PreparedOperation(cached, operation, cost)
         document = ValidatedDocument(
             self._parse(text), compiled=CompiledOperations() if self._may_compile(text) else None
         )
         # Validation compares fields pairwise (0.9 s for 990 times `a{b}`), so the limits are checked before it.
         cost = self._check_limits(document, document.operation(name), variables or {}, limit)
-        errors = validate_document(self._schema, document.ast, max_errors=self._limits.max_errors, check=check)
+        deadline.turn.declare_cost(cost.total)
+        errors = validate_document(self._schema, document.ast, max_errors=self._limits.max_errors, check=deadline.check)
         if errors:
             raise RequestErrors(errors, code=RequestErrorCode.GRAPHQL_VALIDATION_FAILED, cost=cost.total)
         operation = select_operation(document.ast, name)

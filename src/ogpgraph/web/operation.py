@@ -18,7 +18,6 @@ from graphql import ExecutionResult, GraphQLError, OperationType
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.deprecation import Deprecation
 from ogpgraph.graphql.executor import Executor, VariableErrors, core_schema
-from ogpgraph.readmodel.index import Checkpoint, run_on
 from ogpgraph.web.deadline import Deadline, OperationCancelled, ResultTooLarge
 from ogpgraph.web.document_cache import DocumentCache, DocumentLimits, PreparedOperation, RequestErrors
 from ogpgraph.web.error_codes import RequestErrorCode
@@ -51,15 +50,13 @@ class OperationRunner:
         self.documents = DocumentCache(core_schema(schema), limits)
 
     def prepare(
-        self, parameters: RequestParameters, *, max_cost: int | None = None, check: Checkpoint = run_on
+        self, parameters: RequestParameters, *, max_cost: int | None = None, deadline: Deadline | None = None
     ) -> PreparedOperation:
         """Return the operation that a request asks for, validated and within the limits, or within `max_cost`.
 
-        Validation calls `check`, which may stop it.
-
         Raises:
             RequestErrors: if the document cannot be parsed, is invalid, has no such operation, or asks for too much.
-            RequestRejected: 504, if it was stopped.
+            RequestRejected: 504, at the deadline.
         """
         prepare = partial(
             self.documents.prepare,
@@ -67,7 +64,7 @@ class OperationRunner:
             parameters.operation_name,
             parameters.variables,
             max_cost=max_cost,
-            check=check,
+            deadline=deadline,
         )
         try:
             return prepare() if self.documents.get(parameters.query) else call_with_room(prepare)

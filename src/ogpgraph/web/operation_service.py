@@ -208,12 +208,11 @@ class OperationService:
         """
         call.cost_limit = self._cost_limit_of(parameters)
         try:
-            operation = self.runner.prepare(parameters, max_cost=call.cost_limit, check=call.deadline.check)
+            operation = self.runner.prepare(parameters, max_cost=call.cost_limit, deadline=call.deadline)
         except RequestErrors as invalid:
             call.cost = invalid.cost
             raise
         call.cost = operation.cost
-        call.deadline.turn.declare_cost(operation.cost)
         return operation
 
     def execute(

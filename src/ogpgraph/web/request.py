@@ -31,6 +31,8 @@ MAX_NESTING_DEPTH: Final = 64
 """No input of the schema needs deeper nesting, and recursion over it would end at the interpreter's limit."""
 MAX_VALUES: Final = 20_000
 """The most values in a JSON text, twice as many as the arguments of an operation may have."""
+_BEFORE_VALUES: Final = ",[{"
+_PIECE_CHARACTERS: Final = 32_768
 _MAX_QUOTED_NAME: Final = 100
 MAX_URL_BYTES: Final = 65_535
 """The longest URL, whatever its endpoint: what uvicorn's parser of URLs can take."""
@@ -230,19 +232,29 @@ def _decode_strict_json(text: str, source: str) -> object:
 
 
 def _require_few_values(text: str, source: str) -> None:
-    """Reject more values than any operation may have, before the time for decoding them strictly is spent."""
-    if text.count(",") + text.count("[") + text.count("{") < MAX_VALUES:
-        return  # most texts: there is a comma or a bracket before each value, and there are more in strings
-    try:
-        layer = [msgspec.json.decode(text)]
-    except (msgspec.DecodeError, RecursionError):
-        return  # the strict decoder says what is wrong
-    count = 0
-    while layer:
-        count += len(layer)
+    """Reject more values than any operation may have, before a decoder stops the process for all of them.
+
+    There is a comma or a bracket before each value but the first. An empty list or object counts as two.
+    """
+    if len(text) < 2 * MAX_VALUES:
+        return  # most texts: a value takes two characters with what is before it
+    count = 1
+    for structure in _iter_structure(text):
+        count += sum(map(structure.count, _BEFORE_VALUES))
         if count > MAX_VALUES:
             raise bad_request(f"{source} has more than {MAX_VALUES:,} values: send fewer.")
-        layer = [part for item in layer for part in (item.values() if isinstance(item, dict) else _child_values(item))]
+
+
+def _iter_structure(text: str) -> Iterator[str]:
+    """Yield what is outside the strings of a JSON text, in pieces: each takes a fraction of a millisecond."""
+    start, quotes = 0, 0
+    while start < len(text):
+        end = start + _PIECE_CHARACTERS
+        while text[end - 1 : end] == "\\":
+            end += 1  # so that what is escaped is in one piece with its backslash
+        parts = text[start:end].replace(r"\\", "").replace(r"\"", "").split('"')
+        yield "".join(parts[quotes % 2 :: 2])
+        start, quotes = end, quotes + len(parts) - 1
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

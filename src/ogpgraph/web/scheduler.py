@@ -2,7 +2,8 @@
 
 Python executes one thread at a time anyway; several that compute only slow each other down. So the one with the turn
 computes, and hands it over at a checkpoint: after a quantum, or at once where something cheap waits. Which is the next,
-`waiting_tasks` knows. An operation is cheap if its cost is small, until it has run for longer than that suggests.
+`waiting_tasks` knows. An operation is cheap if its cost and its request are small, until it has run for longer than
+that suggests.
 
 An operation gives the turn up while it waits for something else (`released`). One that reaches no checkpoint for a
 while is taken to be waiting, too: the next one gets the turn, and the former has to wait for it at its next checkpoint.
@@ -34,6 +35,8 @@ QUANTUM_SECONDS: Final = 0.01
 """How long a task has the turn while others wait for it."""
 CHEAP_COST: Final = 5_000
 """The largest cost of a cheap operation: about 50 ms of work."""
+CHEAP_BYTES: Final = 65_536
+"""The largest request of a cheap operation: to decode a larger one takes milliseconds, and no cost is known before."""
 CHEAP_SECONDS: Final = 0.05
 """How long a task may have had the turn and still be a cheap one, whatever it was said to cost."""
 STALL_SECONDS: Final = 0.04
@@ -117,7 +120,7 @@ class Scheduler:
             RequestRejected: 503, if too much waits already; 504, if the deadline passes before its turn.
         """
         task = Task(self, client, partial(function, *arguments), deadline, size)
-        if cost > CHEAP_COST:
+        if cost > CHEAP_COST or size > CHEAP_BYTES:
             task.lane = Lane.EXPENSIVE
         with self._lock:
             self._submit(task, is_bounded=is_bounded)

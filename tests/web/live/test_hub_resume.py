@@ -19,8 +19,8 @@ from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.system import System, migrate, open_system
+from ogpgraph.web.deadline import endless_deadline
 from ogpgraph.web.live import batches
-from ogpgraph.web.live.batches import endless_deadline
 from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscriptions import SubscriptionExecutor
 from ogpgraph.web.request import RequestParameters

@@ -12,9 +12,9 @@ from ogpgraph.readmodel.bookmark import Bookmark, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.system import System
+from ogpgraph.web.deadline import endless_deadline
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.live import batches
-from ogpgraph.web.live.batches import endless_deadline
 from ogpgraph.web.live.hub import Hub
 from ogpgraph.web.live.subscribers import StreamFailed, StreamItem
 from ogpgraph.web.live.subscriptions import SubscriptionExecutor

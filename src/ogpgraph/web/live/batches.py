@@ -6,7 +6,6 @@ taken long: what there is by then is delivered, and others have their turn.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -138,8 +137,3 @@ class BatchReader:
             self._budget.refund(payer, max(0, charged - executor.used_cost))
         batch.items.append(StreamItem(entry.bookmark, payload))
         return True
-
-
-def endless_deadline() -> Deadline:
-    """Return the deadline of something that may wait for its turn as long as it takes, but can be cancelled."""
-    return Deadline(math.inf)

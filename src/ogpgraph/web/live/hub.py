@@ -18,8 +18,9 @@ import structlog
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.system import System
 from ogpgraph.web.cost_budget import CostBudget
+from ogpgraph.web.deadline import endless_deadline
 from ogpgraph.web.fair_queue import Client
-from ogpgraph.web.live.batches import BATCH_SIZE, Batch, BatchReader, endless_deadline
+from ogpgraph.web.live.batches import BATCH_SIZE, Batch, BatchReader
 from ogpgraph.web.live.subscribers import Channel, StreamCancellation, StreamFailed, StreamItem, Subscriber
 from ogpgraph.web.live.subscriptions import Subscription, SubscriptionCompiler
 from ogpgraph.web.request import RequestParameters
@@ -87,7 +88,10 @@ class Hub:
 
     async def compile(self, client: Client, parameters: RequestParameters) -> Subscription:
         """Return the subscription that a client asks for; raises RequestErrors."""
-        return await self.run_in_turn(client, self._compiler.compile, parameters)
+        deadline = endless_deadline()
+        return await self._scheduler.run(
+            client, self._compiler.compile, parameters, deadline, deadline=deadline, is_bounded=False
+        )
 
     async def locate(self, after: Bookmark | None, client: Client = OURSELVES) -> Bookmark:
         """Return the bookmark of this log at the position of another one, or at the head.

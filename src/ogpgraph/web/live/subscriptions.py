@@ -96,9 +96,9 @@ class SubscriptionCompiler:
         self._deadline_seconds = deadline_seconds
         self._clock = clock
 
-    def compile(self, parameters: RequestParameters) -> Subscription:
+    def compile(self, parameters: RequestParameters, deadline: Deadline) -> Subscription:
         """Return the subscription of a request; takes time, so call it in a worker thread. Raises RequestErrors."""
-        operation = self._runner.prepare(parameters)
+        operation = self._runner.prepare(parameters, deadline=deadline)
         assert operation.operation.operation is OperationType.SUBSCRIPTION
         arguments = _run_to_end(self._resolve_arguments(operation, parameters))
         key = _sharing_key(parameters, _start_variables(operation))
