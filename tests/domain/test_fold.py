@@ -14,7 +14,7 @@ from ogpgraph.domain import fold
 from ogpgraph.domain.aggregate import Aggregate, select_current
 from ogpgraph.domain.delta import apply_claims, apply_delta, undo_claims
 from ogpgraph.domain.event import Amendments, Cause, Envelope, Event, Facts, Origin
-from ogpgraph.domain.fold import ReadEvents, derive_delta, effective_facts, evolve, replay
+from ogpgraph.domain.fold import Fold, ReadEvents, derive_delta, effective_facts, evolve, replay
 from ogpgraph.domain.values import Interval, Value
 from tests.domain.oracle import present
 
@@ -142,6 +142,21 @@ def test_a_delta_has_the_claims_that_changed_and_the_current_ones_of_both_states
             assert select_current(path, before) == select_current(path, known)
             assert select_current(path, after) == select_current(path, now)
         aggregate = changed
+
+
+@given(logs())
+def test_what_is_known_without_the_fold_of_an_event_that_states_only_what_is_new_is_what_the_fold_finds(
+    events: list[Event],
+) -> None:
+    aggregate = Aggregate("commitment-1")
+    for event in events:
+        read = reader(events)
+        fold_of_event = Fold(aggregate, event, read)
+        adding = {path: value for path, value in event.facts.items() if fold_of_event.adds(path, value)}
+        assert event.is_amendment or effective_facts(aggregate, event, read) == adding
+        fold_of_event.activate()
+        assert derive_delta(aggregate, event, read) == fold_of_event.delta()
+        aggregate = evolve(aggregate, event, read)
 
 
 @given(logs(), st.data())

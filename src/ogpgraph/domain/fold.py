@@ -25,6 +25,7 @@ from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef,
 from ogpgraph.domain.delta import Delta, SequenceChanges, apply_delta, compare_sequences, select_changed_claims
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.statement import (
+    claim_of,
     is_within_day,
     narrow,
     select_visible_claims,
@@ -33,7 +34,7 @@ from ogpgraph.domain.statement import (
     to_datetime,
     to_time,
 )
-from ogpgraph.domain.values import Value, day_of
+from ogpgraph.domain.values import Interval, Value, day_of
 
 ReadEvents = Callable[[Collection[int]], Mapping[int, Event]]
 """Returns revision → event for some revisions of the aggregate's own stream."""
@@ -70,9 +71,24 @@ def replay(stream: str, events: Iterable[Event]) -> Aggregate:
 
 def derive_delta(aggregate: Aggregate, event: Event, read: ReadEvents) -> Delta:
     """Return what one more event of its stream changes in an aggregate."""
+    if states_only_new(aggregate, event):
+        return derive_first_claims(event)
     fold = Fold(aggregate, event, read)
     fold.activate()
     return fold.delta()
+
+
+def states_only_new(aggregate: Aggregate, event: Event) -> bool:
+    """Return whether an event only states something, and at paths where nothing is stated, as most events do."""
+    return not event.is_amendment and aggregate.claims.keys().isdisjoint(event.facts)
+
+
+def derive_first_claims(event: Event) -> Delta:
+    """Return what an event changes that states only what is new: no other statement has to be known for it."""
+    interval, revision = statement_interval(event), event.revision
+    return Delta(
+        revision, {path: ((), (claim_of(event, value, interval, revision),)) for path, value in event.facts.items()}
+    )
 
 
 def amended_value(aggregate: Aggregate, event: Event, path: str, read: ReadEvents) -> Value | None:
@@ -85,6 +101,8 @@ def amended_value(aggregate: Aggregate, event: Event, path: str, read: ReadEvent
 
 def effective_facts(aggregate: Aggregate, event: Event, read: ReadEvents) -> Facts:
     """Return the facts of an event that add something: to the present, to what its source states, or to the past."""
+    if states_only_new(aggregate, event):
+        return {path: value for path, value in event.facts.items() if value is not None}
     fold = Fold(aggregate, event, read)
     return {path: value for path, value in event.facts.items() if fold.adds(path, value)}
 
@@ -138,7 +156,7 @@ class Fold:
     def _append(self, path: str, value: Value | None) -> bool:
         """Append what the event states at a path to the sequence of its source; returns whether it is the latest."""
         key, ref, before = self._key, self._ref, self._claim(path, self._key)
-        stated = self._state(value)
+        stated = claim_of(self._event, value, self._interval, self._event.revision)
         if before is None:
             self._touched[path, key] = Newest(None, stated)
             return True
@@ -158,18 +176,6 @@ class Fold:
         kept = tuple(_shorten([*known, ref]))
         self._sequence_changes.setdefault(path, {})[" ".join(key)] = compare_sequences(stored, kept)
         return True
-
-    def _state(self, value: Value | None) -> Claim:
-        envelope, interval = self._event.envelope, self._interval
-        return Claim(
-            value,
-            envelope.origin,
-            envelope.source,
-            envelope.language,
-            interval.after,
-            interval.before,
-            self._event.revision,
-        )
 
     def _set_live(self, event: Event, *, is_live: bool) -> None:
         change = _include if is_live else _exclude
@@ -320,10 +326,7 @@ class Fold:
         """Return a statement as the claim that it would be by itself, with its amended value."""
         event, amending = self._event_at(ref.revision), self._amending(ref.revision, path)
         value, revision = self._value(ref.revision, path, amending), amending[-1] if amending else ref.revision
-        interval, envelope = statement_interval(event), event.envelope
-        return Claim(
-            value, envelope.origin, envelope.source, envelope.language, interval.after, interval.before, revision
-        )
+        return claim_of(event, value, statement_interval(event), revision)
 
     def _new_claim(self, path: str, key: SourceKey, sequence: list[StatementRef]) -> Claim | None:
         """Return the claim that follows from a sequence."""
@@ -373,7 +376,8 @@ class Fold:
         if self._is_observed(key):
             return False
         claims = self._aggregate.claims.get(path, ())
-        repeated = structs.replace(self._state(value), after=None)
+        stated_at = Interval(before=self._interval.before)
+        repeated = claim_of(self._event, value, stated_at, self._event.revision)
         current, after = select_current(path, claims), select_current(path, _replace(claims, key, repeated))
         return (current and current.value) != (after and after.value)
 

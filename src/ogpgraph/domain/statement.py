@@ -9,7 +9,7 @@ from msgspec import structs
 
 from ogpgraph.domain.aggregate import Claim, SourceKey
 from ogpgraph.domain.event import Event, Origin
-from ogpgraph.domain.values import FIRST_YEAR, Interval, day_of, period_interval
+from ogpgraph.domain.values import FIRST_YEAR, Interval, Value, day_of, period_interval
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -26,6 +26,12 @@ def statement_interval(event: Event) -> Interval:
     if envelope.effective_on is not None:
         return period_interval(envelope.effective_on, envelope.time)
     return envelope.changed_between or Interval(before=envelope.time)
+
+
+def claim_of(event: Event, value: Value | None, interval: Interval, revision: int) -> Claim:
+    """Return a value as what the source of an event states since an interval, and since the event of a revision."""
+    envelope = event.envelope
+    return Claim(value, envelope.origin, envelope.source, envelope.language, interval.after, interval.before, revision)
 
 
 def source_key(event: Event) -> SourceKey:

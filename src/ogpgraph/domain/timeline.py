@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.delta import Delta, apply_delta
 from ogpgraph.domain.event import Event
-from ogpgraph.domain.fold import Fold, ReadEvents
+from ogpgraph.domain.fold import Fold, ReadEvents, derive_first_claims, states_only_new
 from ogpgraph.domain.values import day_of
 
 DATED_TYPES: Final = frozenset({"member", "plan", "commitment"})
@@ -51,6 +51,10 @@ class Advance(NamedTuple):
 
 def advance_timeline(timeline: Timeline, event: Event, read: ReadEvents) -> Advance:
     """Return what one more event of its stream changes in an aggregate and its earlier claims."""
+    if states_only_new(timeline.aggregate, event):
+        delta = derive_first_claims(event)
+        after = apply_delta(timeline.aggregate, delta)
+        return Advance(delta, Timeline(after, timeline.earlier), frozenset(event.facts))
     fold = Fold(timeline.aggregate, event, read)
     fold.activate()
     delta, touched = fold.delta(), fold.touched()
