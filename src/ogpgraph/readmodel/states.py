@@ -45,15 +45,8 @@ StoredClaim = tuple[Value | None, int]
 StoredClaims = tuple[StoredClaim, ...]
 
 
-class Context(Struct, frozen=True, array_like=True, gc=False):
-    """All of a claim but its value, in the order of its fields."""
-
-    origin: Origin
-    source: str | None
-    language: str | None
-    after: datetime | None
-    before: datetime
-    revision: int
+Context = tuple[Origin, str | None, str | None, datetime | None, datetime, int]
+"""All of a claim but its value, in the order of its fields."""
 
 
 class StoredState(Struct, frozen=True, array_like=True):
@@ -96,13 +89,13 @@ def encode_state(aggregate: Aggregate) -> bytes:
     """Return the revision and the claims of a state; equal ones give equal bytes."""
     contexts = _ContextNumbers()
     claims = {path: _store_claims(aggregate.claims[path], contexts) for path in sorted(aggregate.claims)}
-    return _encoder.encode(StoredState(aggregate.revision, contexts.list(), claims))
+    return _encoder.encode(StoredState(aggregate.revision, list(contexts), claims))
 
 
 def decode_state(stream: str, data: bytes) -> Aggregate:
     """Return the encoded state of a stream, with what readers need of it."""
     stored = _state_decoder.decode(data)
-    contexts = _unpack(stored.contexts)
+    contexts = stored.contexts
     claims = {path: _load_claims(claims, contexts) for path, claims in stored.claims.items()}
     return Aggregate(stream, stored.revision, claims)
 
@@ -114,13 +107,13 @@ def encode_delta(delta: Delta) -> bytes:
         path: (_store_claims(before, contexts), _store_claims(after, contexts))
         for path, (before, after) in delta.claims.items()
     }
-    return _encoder.encode(StoredDelta(delta.revision, contexts.list(), claims, delta.superseded))
+    return _encoder.encode(StoredDelta(delta.revision, list(contexts), claims, delta.superseded))
 
 
 def decode_delta(data: bytes) -> Delta:
     """Return an encoded delta, with what readers need of it."""
     stored = _delta_decoder.decode(data)
-    contexts = _unpack(stored.contexts)
+    contexts = stored.contexts
     claims = {
         path: (_load_claims(before, contexts), _load_claims(after, contexts))
         for path, (before, after) in stored.claims.items()
@@ -184,39 +177,22 @@ def _compressor() -> Any:  # the class of compressors has no public name
     return zlib.compressobj(_LEVEL, zlib.DEFLATED, window_bits, _MEMORY_LEVEL, strategy, _dictionary())
 
 
-class _ContextNumbers:
+class _ContextNumbers(dict[Context, int]):
     """The numbers of contexts, in the order of their first use."""
 
-    def __init__(self) -> None:
-        self._numbers: dict[Context, int] = {}
-        self._last: Context | None = None
-        self._last_number = 0
-
-    def number_of(self, context: Context) -> int:
-        """Return the number of a context: often that of the last one, which is found without hashing it."""
-        if context != self._last:
-            self._last, self._last_number = context, self._numbers.setdefault(context, len(self._numbers))
-        return self._last_number
-
-    def list(self) -> list[Context]:
-        """Return the contexts by number."""
-        return list(self._numbers)
+    def __missing__(self, context: Context) -> int:
+        number = self[context] = len(self)
+        return number
 
 
-def _store_claims(claims: Iterable[Claim], contexts: _ContextNumbers) -> StoredClaims:
-    stored = []
-    for claim in claims:
-        context = Context(claim.origin, claim.source, claim.language, claim.after, claim.before, claim.revision)
-        stored.append((claim.value, contexts.number_of(context)))
-    return tuple(stored)
+def _store_claims(claims: Sequence[Claim], numbers: _ContextNumbers) -> StoredClaims:
+    if len(claims) == 1:  # nearly always
+        (claim,) = claims
+        return ((claim.value, numbers[structs.astuple(claim)[1:]]),)
+    return tuple([(claim.value, numbers[structs.astuple(claim)[1:]]) for claim in claims])
 
 
-def _unpack(contexts: Iterable[Context]) -> list[tuple[Any, ...]]:
-    """Return the fields of each context, as those of a claim follow its value."""
-    return list(map(structs.astuple, contexts))
-
-
-def _load_claims(claims: StoredClaims, contexts: Sequence[tuple[Any, ...]]) -> tuple[Claim, ...]:
+def _load_claims(claims: StoredClaims, contexts: Sequence[Context]) -> tuple[Claim, ...]:
     return tuple([Claim(value, *contexts[number]) for value, number in claims])
 
 
@@ -348,7 +324,7 @@ def decode_chain(stream: str, rows: Sequence[Row]) -> Aggregate:
 def _apply_change(claims: dict[str, tuple[Claim, ...]], data: bytes) -> int:
     """Apply an encoded delta to the claims of a state that nobody else has; returns the revision after it."""
     stored = _change_decoder.decode(data)
-    contexts = _unpack(stored.contexts)
+    contexts = stored.contexts
     for path, (before, after) in stored.claims.items():
         loaded = _load_claims(after, contexts)
         if path in claims:
