@@ -8,11 +8,11 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from ogpgraph.domain.as_of import cut
+from ogpgraph.domain.readings import Readings
 from ogpgraph.domain.timeline import Timeline, last_instant
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel import searched_texts
 from ogpgraph.readmodel.index import PRESENT_DAY
-from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.searched_texts import find_searched_field
 from ogpgraph.readmodel.tags import code_of
 from tests.conftest import BOTH_ENGINES, SystemFactory

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -32,6 +32,27 @@ class Reading(Struct, frozen=True, gc=False):
     def required(self) -> Claim | None:
         """Return what a required field reads: the claim decided last or, without one, the next."""
         return self.decided or next(filter(None, self.possible), None)
+
+
+class Readings:
+    """What the paths of a timeline read, derived when it is first needed."""
+
+    def __init__(self, timeline: Timeline, known: dict[str, list[Reading]] | None = None) -> None:
+        self.timeline = timeline
+        self._known: dict[str, list[Reading]] = {} if known is None else known
+
+    def move(self, timeline: Timeline, paths: Iterable[str]) -> Readings:
+        """Return what is read after a change at some paths."""
+        known = dict(self._known)
+        for path in paths:
+            known.pop(path, None)
+        return Readings(timeline, known)
+
+    def __getitem__(self, path: str) -> list[Reading]:
+        """Return what a path reads, from FIRST_DAY on, by day."""
+        if (found := self._known.get(path)) is None:
+            found = self._known[path] = list_readings(self.timeline, path)
+        return found
 
 
 _NO_VALUE: Final = Reading(FIRST_DAY, None, (None,))

@@ -5,12 +5,14 @@ A tag is certain on the days on which it is for one group. Others that an aggreg
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from msgspec import Struct
 
 from ogpgraph.domain.field import Tag
+from ogpgraph.readmodel.tag_rules import Span, Spans
 
 FOREVER: Final = 2**31 - 1
 """The end of what is still valid, as a position and as a day. Positions and days are below it: four bytes at most."""
@@ -37,10 +39,6 @@ class TagDifference(NamedTuple):
     begun: Collection[DatedTag]
 
 
-Span = tuple[str, bool, int, int]
-"""A value of a dimension that a group has, whether certainly or perhaps, from which day, and until before which."""
-Spans = Mapping[str, Sequence[Span]]
-"""Dimension → what a group has of it."""
 NO_SPANS: Final[Spans] = {}
 
 _Days = tuple[int, int]
@@ -53,19 +51,65 @@ def unknown_dimension(dimension: str) -> str:
 
 
 class DimensionTags:
-    """The tags of a dimension; they follow what the groups contribute."""
+    """The tags of a dimension; they follow what the groups contribute.
+
+    Nearly always one group contributes to it, at once, what groups of other aggregates do, too: so its tags are known.
+    """
+
+    def __init__(self, dimension: str) -> None:
+        self._dimension = dimension
+        self._only: Sequence[Span] = ()
+        """What one group contributes, as long as no other one does."""
+        self._joined: _JoinedTags | None = None
+
+    def list_all(self) -> Sequence[DatedTag]:
+        """Return all tags, each once."""
+        return _list_tags(self._dimension, self._only) if self._joined is None else self._joined.list_all()
+
+    def add(self, begun: Sequence[Span]) -> None:
+        """Add some spans."""
+        self.replace((), begun)
+
+    def replace(self, ended: Sequence[Span], begun: Sequence[Span]) -> TagDifference:
+        """Take some spans away and add others; returns the difference."""
+        if self._joined is None:
+            if self._only == ended:
+                self._only = begun
+                return _compare(_list_tags(self._dimension, ended), _list_tags(self._dimension, begun))
+            self._joined = _JoinedTags(self._dimension)
+            self._joined.add(self._only)
+        return self._joined.replace(ended, begun)
+
+
+@lru_cache(maxsize=10_000)
+def _list_tags(dimension: str, spans: Sequence[Span]) -> Sequence[DatedTag]:
+    """Return the tags of a dimension to which nothing else is contributed."""
+    tags = _JoinedTags(dimension)
+    tags.add(spans)
+    return tags.list_all()
+
+
+def _compare(before: Sequence[DatedTag], after: Sequence[DatedTag]) -> TagDifference:
+    if not before:  # nearly always: the values are new
+        return TagDifference((), after)
+    ended, begun = set(before), set(after)
+    return TagDifference(ended - begun, begun - ended)
+
+
+class _JoinedTags:
+    """The tags of a dimension, by what all groups contribute."""
 
     def __init__(self, dimension: str) -> None:
         self._dimension = dimension
         self._certain: dict[str, list[_Days]] = {}
         self._perhaps: dict[str, list[_Days]] = {}
-        self._unknown: dict[str, Sequence[_Days]] = {}
+        self._unknown: dict[str, tuple[_Days, ...]] = {}
         """Value → the days on which only perhaps a group has it."""
         self._unknown_days: dict[_Days, int] = {}
         """How many values have these days in `_unknown`."""
         self._unknown_tags: Sequence[DatedTag] = ()
 
-    def list_all(self) -> list[DatedTag]:
+    def list_all(self) -> Sequence[DatedTag]:
         """Return all tags, each once."""
         return [*self._list_certain(self._certain), *self._unknown_tags]
 
@@ -84,10 +128,7 @@ class DimensionTags:
         now_certain, now_unknown = self._list_certain(values), self._unknown_tags
         if now_unknown is not unknown:
             certain, now_certain = [*certain, *unknown], [*now_certain, *now_unknown]
-        if not certain:  # nearly always: the values are new
-            return TagDifference((), now_certain)
-        before, after = set(certain), set(now_certain)
-        return TagDifference(before - after, after - before)
+        return _compare(certain, now_certain)
 
     def _add(self, begun: Sequence[Span]) -> None:
         for value, is_certain, first, end in begun:
@@ -118,9 +159,9 @@ class DimensionTags:
             return
         counts, is_changed = self._unknown_days, False
         for value in values:
-            perhaps, before = self._perhaps.get(value, ()), self._unknown.get(value, ())
-            after = _subtract(perhaps, self._certain.get(value, ())) if perhaps else ()
-            if list(after) == list(before):
+            perhaps, before = self._perhaps.get(value), self._unknown.get(value, ())
+            after = tuple(_subtract(perhaps, self._certain.get(value, ()))) if perhaps else ()
+            if after == before:
                 continue
             for days in before:
                 counts[days] -= 1
@@ -131,7 +172,7 @@ class DimensionTags:
                 is_changed = is_changed or days not in counts
                 counts[days] = counts.get(days, 0) + 1
             if after:
-                self._unknown[value] = tuple(after)
+                self._unknown[value] = after
             else:
                 del self._unknown[value]
         if is_changed:

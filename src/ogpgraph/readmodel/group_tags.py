@@ -7,15 +7,17 @@ it. For a rule of several paths this is remembered: it follows from the values t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
-from ogpgraph.domain.aggregate import Aggregate, Claim
-from ogpgraph.domain.readings import Reading, reading_on
-from ogpgraph.domain.timeline import FIRST_DAY
+from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current
+from ogpgraph.domain.readings import Reading, Readings, reading_on
+from ogpgraph.domain.timeline import FIRST_DAY, turning_days_of
 from ogpgraph.domain.values import Rating, TextListValue, TextValue
-from ogpgraph.readmodel.dimension_tags import FOREVER, NO_SPANS, Span, Spans
-from ogpgraph.readmodel.tag_rules import DerivedRule, FieldRule, PossibleTag, TagRule
+from ogpgraph.readmodel.dimension_tags import FOREVER, NO_SPANS
+from ogpgraph.readmodel.tag_rules import DerivedRule, FieldRule, PossibleTag, Span, Spans, TagRule
 
+T = TypeVar("T")
 _MAX_REMEMBERED = 20_000
 """Of a rule. Then all are forgotten: those that are frequent are soon there again."""
 _MAX_REMEMBERED_PATHS = 24
@@ -38,42 +40,60 @@ def derive_field(rule: FieldRule, path: str, readings: Sequence[Reading]) -> Spa
         if day == FIRST_DAY:
             break
         end = day
-    return {rule.dimension: spans} if spans else NO_SPANS
+    return {rule.dimension: tuple(spans)} if spans else NO_SPANS
+
+
+def derive_group(rule: DerivedRule, readings: Readings, paths: Sequence[str]) -> Spans:
+    """Return what follows from the paths of a group, which are sorted; what goes on for several days may be split."""
+    names = rule.shorten(paths)
+    if len(names) > _MAX_REMEMBERED_PATHS:
+        return _derive_spans(rule, readings, paths, names)
+    key = names, tuple([contents_at(rule, readings, path) for path in paths])
+    if (found := rule.remembered_spans.get(key)) is None:
+        found = _derive_spans(rule, readings, paths, names)
+        _remember(rule.remembered_spans, key, found)
+    return found
+
+
+def contents_at(rule: DerivedRule, readings: Readings, path: str) -> object:
+    """Return what a path reads as far as a rule can tell: equal only where the same tags follow from it."""
+    timeline = readings.timeline
+    claims = timeline.aggregate.claims.get(path, ())
+    if len(claims) == 1 and path not in timeline.earlier:  # nearly always
+        claim = claims[0]
+        since, day, _ = turning_days_of(claim.after, claim.before)
+        return since, day, _content_of(claim, rule) if can_be_current(path, claim) else None
+    found: list[tuple[int, object]] = []
+    for reading in readings[path]:
+        contents = [content for content, _ in groupby(_list_contents(reading, rule))]  # the first and last count
+        if not found or found[-1][1] != tuple(contents):
+            found.append((reading.first_day, tuple(contents)))
+    return tuple(found)
+
+
+def _remember(known: dict[object, T], key: object, found: T) -> None:
+    if len(known) >= _MAX_REMEMBERED:
+        known.clear()
+    known[key] = found
+
+
+def _derive_spans(rule: DerivedRule, readings: Readings, paths: Sequence[str], names: tuple[str, ...]) -> Spans:
+    spans: dict[str, list[Span]] = {}
+    group = Group(readings.timeline.aggregate, paths, names)
+    end = FOREVER
+    for day, at_day in _list_days(rule, [readings[path] for path in paths]):
+        for dimension, value, is_certain in _find_possible(rule, group, at_day):
+            spans.setdefault(dimension, []).append((value, is_certain, day, end))
+        end = day
+    return {dimension: tuple(own) for dimension, own in spans.items()}
 
 
 class Group(NamedTuple):
-    """A group of paths of an aggregate, with what each of them reads."""
+    """A group of paths of an aggregate, with what the rule's tags depend on of these."""
 
     aggregate: Aggregate
     paths: Sequence[str]
-    readings: Sequence[Sequence[Reading]]
-
-
-def derive_group(rule: DerivedRule, group: Group) -> Spans:
-    """Return what follows from several paths; what goes on from day to day is several spans."""
-    spans: dict[str, list[Span]] = {}
-    names = tuple(map(rule.shorten, group.paths))
-    end = FOREVER
-    for day, at_day in _list_days(rule, group.readings):
-        for dimension, value, is_certain in _find_possible(rule, group, names, at_day):
-            spans.setdefault(dimension, []).append((value, is_certain, day, end))
-        end = day
-    return spans
-
-
-def is_read_alike(rule: DerivedRule, before: Sequence[Reading], after: Sequence[Reading]) -> bool:
-    """Return whether a rule can tell nothing that a path reads after a change from what it read before."""
-    return _list_changes(rule, before) == _list_changes(rule, after)
-
-
-def _list_changes(rule: DerivedRule, readings: Sequence[Reading]) -> list[tuple[int, object]]:
-    """Return the days from which on a path reads something that a rule can tell from what it read before."""
-    found: list[tuple[int, object]] = []
-    for reading in readings:
-        contents = tuple(dict.fromkeys(_list_contents(reading, reads_texts=rule.reads_texts)))
-        if not found or found[-1][1] != contents:
-            found.append((reading.first_day, contents))
-    return found
+    names: tuple[str, ...]
 
 
 def _list_days(rule: TagRule, readings: Sequence[Sequence[Reading]]) -> list[tuple[int, list[Reading]]]:
@@ -82,38 +102,32 @@ def _list_days(rule: TagRule, readings: Sequence[Sequence[Reading]]) -> list[tup
         return [(FIRST_DAY, [each[-1] for each in readings])]
     if len(readings) == 1:
         return [(reading.first_day, [reading]) for reading in reversed(readings[0])]
-    each_days = [[reading.first_day for reading in each] for each in readings]
-    if each_days and all(days == each_days[0] for days in each_days):  # as where one event states them all
-        return [(at_day[0].first_day, list(at_day)) for at_day in reversed(list(zip(*readings, strict=True)))]
     days = {FIRST_DAY, *(reading.first_day for each in readings for reading in each)}
     return [(day, [reading_on(each, day) for each in readings]) for day in sorted(days, reverse=True)]
 
 
-def _find_possible(
-    rule: DerivedRule, group: Group, names: tuple[str, ...], at_day: Sequence[Reading]
-) -> Sequence[PossibleTag]:
+def _find_possible(rule: DerivedRule, group: Group, at_day: Sequence[Reading]) -> Sequence[PossibleTag]:
     """Return the tags that follow from what the paths of a group read on a day, as remembered or derived."""
-    if len(names) > _MAX_REMEMBERED_PATHS:
+    if len(group.names) > _MAX_REMEMBERED_PATHS:
         return _derive_possible(rule, group, at_day)
-    key = names, tuple([_list_contents(each, reads_texts=rule.reads_texts) for each in at_day])
+    key = group.names, tuple([_list_contents(each, rule) for each in at_day])
     if (found := rule.remembered.get(key)) is None:
-        if len(rule.remembered) >= _MAX_REMEMBERED:
-            rule.remembered.clear()
-        found = rule.remembered[key] = _derive_possible(rule, group, at_day)
+        found = _derive_possible(rule, group, at_day)
+        _remember(rule.remembered, key, found)
     return found
 
 
-def _list_contents(reading: Reading, *, reads_texts: bool) -> tuple[object, ...]:
+def _list_contents(reading: Reading, rule: DerivedRule) -> tuple[object, ...]:
     """Return what may be current: equal for two readings only where no rule can tell these apart."""
-    return tuple([claim and _content_of(claim, reads_texts=reads_texts) for claim in reading.possible])
+    return tuple([claim and _content_of(claim, rule) for claim in reading.possible])
 
 
-def _content_of(claim: Claim, *, reads_texts: bool) -> object:
+def _content_of(claim: Claim, rule: DerivedRule) -> object:
     value = claim.value
     if isinstance(value, str | Rating):
         return value
     kind = type(value)
-    return kind if kind in (TextValue, TextListValue) and not reads_texts else (kind, value)  # True equals 1
+    return kind if kind in (TextValue, TextListValue) and not rule.reads_texts else (kind, value)  # True equals 1
 
 
 def _derive_possible(rule: DerivedRule, group: Group, at_day: Sequence[Reading]) -> Sequence[PossibleTag]:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
+from ogpgraph.domain.readings import Readings
 from ogpgraph.domain.timeline import Timeline
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.batch_rows import TermKeys
 from ogpgraph.readmodel.earlier_claims import decode_earlier
 from ogpgraph.readmodel.queries import select_earlier_claims
-from ogpgraph.readmodel.rule_tags import Readings
 from ogpgraph.readmodel.states import (
     Chain,
     decode_chain,

@@ -8,33 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ogpgraph.domain.readings import Reading, list_readings
-from ogpgraph.domain.timeline import Timeline
-from ogpgraph.readmodel.dimension_tags import NO_SPANS, DatedTag, DimensionTags, Span, Spans, TagDifference
-from ogpgraph.readmodel.group_tags import Group, derive_field, derive_group, is_read_alike
-from ogpgraph.readmodel.tag_rules import DerivedRule, FieldRule, TagRule, TypeRules
-
-
-class Readings:
-    """What the paths of a timeline read, derived when it is first needed."""
-
-    def __init__(self, timeline: Timeline, known: dict[str, list[Reading]] | None = None) -> None:
-        self.timeline = timeline
-        self._known: dict[str, list[Reading]] = {} if known is None else known
-
-    def move(self, timeline: Timeline, paths: Iterable[str]) -> Readings:
-        """Return what is read after a change at some paths."""
-        known = dict(self._known)
-        for path in paths:
-            known.pop(path, None)
-        return Readings(timeline, known)
-
-    def __getitem__(self, path: str) -> list[Reading]:
-        """Return what a path reads, from FIRST_DAY on, by day."""
-        if (found := self._known.get(path)) is None:
-            found = self._known[path] = list_readings(self.timeline, path)
-        return found
-
+from ogpgraph.domain.readings import Readings
+from ogpgraph.readmodel.dimension_tags import NO_SPANS, DatedTag, DimensionTags, TagDifference
+from ogpgraph.readmodel.group_tags import contents_at, derive_field, derive_group
+from ogpgraph.readmodel.tag_rules import DerivedRule, FieldRule, Span, Spans, TagRule, TypeRules
 
 Groups = Mapping[str, Sequence[str]]
 """Some groups of a rule, each with its paths, or those of them that changed."""
@@ -72,8 +49,10 @@ class RuleTags:
 
     def _is_read_alike(self, before: Readings, after: Readings, paths: Iterable[str]) -> bool:
         """Return whether the rule gives the same tags after a change at some paths, as where other texts are read."""
-        rule = self._rule
-        return isinstance(rule, DerivedRule) and all(is_read_alike(rule, before[path], after[path]) for path in paths)
+        rule, stated = self._rule, before.timeline.aggregate.claims
+        return isinstance(rule, DerivedRule) and all(
+            path in stated and contents_at(rule, before, path) == contents_at(rule, after, path) for path in paths
+        )
 
     def _replace(self, dimensions: dict[str, DimensionTags], changed: Mapping[str, Spans]) -> Iterator[TagDifference]:
         ended = _join_spans([self._groups.get(group, NO_SPANS) for group in changed])
@@ -119,9 +98,7 @@ class RuleTags:
         if isinstance(self._rule, FieldRule):
             return derive_field(self._rule, group, readings[group])
         assert isinstance(self._rule, DerivedRule)
-        in_order = sorted(paths)  # so that what is remembered is found, however they are listed
-        own = [readings[path] for path in in_order]
-        return derive_group(self._rule, Group(readings.timeline.aggregate, in_order, own))
+        return derive_group(self._rule, readings, sorted(paths))  # so that it is remembered, however they are listed
 
 
 def _dimension_of(dimensions: dict[str, DimensionTags], name: str) -> DimensionTags:
@@ -134,8 +111,8 @@ def _join_spans(groups: Sequence[Spans]) -> Spans:
     """Return what several groups have, by dimension."""
     if len(groups) == 1:  # nearly always
         return groups[0]
-    joined: dict[str, list[Span]] = {}
+    joined: dict[str, tuple[Span, ...]] = {}
     for spans in groups:
         for dimension, own in spans.items():
-            joined.setdefault(dimension, []).extend(own)
+            joined[dimension] = joined.get(dimension, ()) + own
     return joined

@@ -16,12 +16,11 @@ from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.field import Field, Tag
-from ogpgraph.domain.readings import Reading, reading_on
+from ogpgraph.domain.readings import Reading, Readings, reading_on
 from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY
 from ogpgraph.domain.values import day_of, value_text_references
 from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.entry_query import entry_term
-from ogpgraph.readmodel.rule_tags import Readings
 
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -74,7 +73,8 @@ def diff_searched_texts(
 
 def searched_texts(readings: Readings, paths: Iterable[str]) -> frozenset[SearchedText]:
     """Return the searched texts at some paths of an aggregate that a list shows."""
-    return frozenset(each for path in paths for each in _iter_path(readings, path))
+    stated = readings.timeline.aggregate.claims
+    return frozenset([each for path in paths if path in stated for each in _list_texts(readings, path)])
 
 
 @lru_cache(maxsize=20_000)
@@ -115,27 +115,27 @@ def _paths_of(aggregate: Aggregate, field: Field) -> list[str]:
     return paths
 
 
-def _iter_path(readings: Readings, path: str) -> Iterator[SearchedText]:
+def _list_texts(readings: Readings, path: str) -> Iterable[SearchedText]:
+    """Return the texts at a path at which something is stated."""
     aggregate = readings.timeline.aggregate
     field = find_searched_field(aggregate.type, path)
-    if field is None or not (claims := aggregate.claims.get(path)):
-        return
+    if field is None:
+        return ()
+    claims = aggregate.claims[path]
     paths = _paths_of(aggregate, field) if field.is_required else [path]
     if len(claims) == len(paths) == 1 and path not in readings.timeline.earlier:  # nearly always
-        yield from _texts_of_claim(path, claims[0], is_required=field.is_required)
-    else:
-        yield from derive_dated_texts(readings, path, paths)
+        return _texts_of_claim(path, claims[0], is_required=field.is_required)
+    return derive_dated_texts(readings, path, paths)
 
 
-def _texts_of_claim(path: str, claim: Claim, *, is_required: bool) -> Iterator[SearchedText]:
-    """Yield the texts at a path where one source states something, and has stated nothing else."""
+def _texts_of_claim(path: str, claim: Claim, *, is_required: bool) -> list[SearchedText]:
+    """Return the texts at a path where one source states something, and has stated nothing else."""
     if not can_be_current(path, claim):
-        return
+        return []
     first_day = day_of(claim.before)
     if is_required:  # shown already while it is unknown whether it was so
         first_day = FIRST_DAY if claim.after is None else min(first_day, day_of(claim.after + _MICROSECOND))
-    for text in value_text_references(claim.value):
-        yield SearchedText(path, text, first_day, FOREVER)
+    return [SearchedText(path, text, first_day, FOREVER) for text in value_text_references(claim.value)]
 
 
 def derive_dated_texts(readings: Readings, path: str, paths: Iterable[str]) -> Iterator[SearchedText]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from ogpgraph.domain.aggregate import Aggregate
@@ -25,6 +25,10 @@ from ogpgraph.domain.values import (
     value_text_references,
 )
 
+Span = tuple[str, bool, int, int]
+"""A value of a dimension that a group has, whether certainly or perhaps, from which day, and until before which."""
+Spans = Mapping[str, tuple[Span, ...]]
+"""Dimension → what a group has of it."""
 PossibleTag = tuple[str, str, bool]
 """Dimension and value of a tag, and whether it follows from all that may be current, or only from some of it."""
 WHOLE: Final = ""
@@ -113,6 +117,8 @@ class DerivedRule(TagRule):
         self.reads_values = dimension.reads_values
         self.remembered: dict[object, Sequence[PossibleTag]] = {}
         """The tags that followed from what a group had, by its paths, shortened, and by the values there."""
+        self.remembered_spans: dict[object, Spans] = {}
+        """The same with the days."""
         self._names_groups = dimension.names_groups
         self._shortened: dict[str, str] = {}
         self._compute = dimension.compute
@@ -131,15 +137,18 @@ class DerivedRule(TagRule):
         found = next(filter(None, (pattern.match(path) for pattern in self._patterns)), None)
         return "/".join(found.groups()) if found else None
 
-    def shorten(self, path: str) -> str:
-        """Return what the tags depend on of a path: it does without its group where they do not name that."""
+    def shorten(self, paths: Sequence[str]) -> tuple[str, ...]:
+        """Return what the tags depend on of some paths: they do without their group where they do not name that."""
         if self._names_groups:
-            return path
-        if (short := self._shortened.get(path)) is None:
-            found = next(filter(None, (pattern.match(path) for pattern in self._patterns)))
-            short = path[: found.start(1)] + path[found.end(found.re.groups) :]
-            if len(self._shortened) < PATH_CACHE_SIZE:
-                self._shortened[path] = short
+            return tuple(paths)
+        known = self._shortened
+        return tuple([known.get(path) or self._shorten(path) for path in paths])
+
+    def _shorten(self, path: str) -> str:
+        found = next(filter(None, (pattern.match(path) for pattern in self._patterns)))
+        short = path[: found.start(1)] + path[found.end(found.re.groups) :]
+        if len(self._shortened) < PATH_CACHE_SIZE:
+            self._shortened[path] = short
         return short
 
     def derive(self, aggregate: Aggregate) -> Iterable[Tag]:

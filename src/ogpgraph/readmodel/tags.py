@@ -11,9 +11,10 @@ from typing import Final
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.field import Tag
+from ogpgraph.domain.readings import Readings
 from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY, Timeline, is_dated, turning_days_of
 from ogpgraph.readmodel.dimension_tags import FOREVER, DatedTag, TagDifference, unknown_dimension
-from ogpgraph.readmodel.rule_tags import Readings, RuleTags
+from ogpgraph.readmodel.rule_tags import RuleTags
 from ogpgraph.readmodel.tag_rules import CODED_TYPES, RULES, TagRule
 from ogpgraph.readmodel.whole_tags import WholeTags
 
@@ -150,7 +151,10 @@ def _count_days(
     dated: dict[tuple[int, int, int], int] = {}
     undated: dict[tuple[int, int, int], int] = {}
     for path in paths:
-        by_days, claims = dated if is_dated(path) else undated, latest.get(path, ())
+        claims = latest.get(path, ())
+        if not claims and path not in earlier:
+            continue
+        by_days = dated if is_dated(path) else undated
         for claim in (*claims, *earlier[path]) if path in earlier else claims:
             if last is None or claim.before is not last.before or claim.after is not last.after:
                 days = turning_days_of(claim.after, claim.before)  # those of one event are the same
