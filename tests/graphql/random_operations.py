@@ -17,6 +17,7 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
     get_named_type,
     is_leaf_type,
     is_required_argument,
@@ -79,17 +80,19 @@ class RandomOperations:
         self._complete: dict[str, list[str]] = {}
         self._fields_left = 0
 
-    def generate(self, number: int, *, variable_sets: int = 3) -> Iterator[Operation]:
-        """Yield operations, each with some sets of variables."""
+    def generate(
+        self, number: int, *, variable_sets: int = 3, kind: OperationType = OperationType.QUERY
+    ) -> Iterator[Operation]:
+        """Yield operations of a kind, each with some sets of variables."""
         for _ in range(number):
-            text, name, document = self._write_valid()
+            text, name, document = self._write_valid(kind)
             variables = tuple(self._choose_variables() for _ in range(variable_sets if self._variables else 1))
             yield Operation(text, document, variables, name)
 
-    def _write_valid(self) -> tuple[str, str | None, DocumentNode]:
+    def _write_valid(self, kind: OperationType) -> tuple[str, str | None, DocumentNode]:
         while True:
             before = self.asked.copy()
-            text, name = self._write_document()
+            text, name = self._write_document(kind)
             if (document := self._check(text)) is not None:
                 return text, name, document
             self.asked = before
@@ -99,20 +102,28 @@ class RandomOperations:
 
     # Documents
 
-    def _write_document(self) -> tuple[str, str | None]:
+    def _write_document(self, kind: OperationType) -> tuple[str, str | None]:
         self._variables, self._fragments, self._complete = {}, {}, {}
         self.values.is_careful = not self._happens(CARELESS)
         self._fields_left = self._chance.choice((6, 12, 25, 50))
-        assert self._schema.query_type
-        depth = self._chance.choice((2, 3, 4, 5, 7))
-        several = self._happens(0.4)
-        selection = self._write_views(depth) if several else self._write_selection(self._schema.query_type, depth)
+        selection = self._write_root(kind, self._chance.choice((2, 3, 4, 5, 7)))
         declared = ", ".join(each.declaration for each in self._variables.values())
         fragments = "\n".join(self._fragments.values())
-        if not declared and self._happens(0.3):
+        if kind is OperationType.QUERY and not declared and self._happens(0.3):
             return f"{selection}\n{fragments}", None
-        others = "query Other { __typename }\n" if self._happens(0.1) else ""
-        return f"{others}query Q{f'({declared})' if declared else ''} {selection}\n{fragments}", "Q" if others else None
+        has_others = kind is not OperationType.MUTATION and self._happens(0.1)
+        others = "query Other { __typename }\n" if has_others else ""
+        header = f"{kind.value} Q{f'({declared})' if declared else ''}"
+        return f"{others}{header} {selection}\n{fragments}", "Q" if others else None
+
+    def _write_root(self, kind: OperationType, depth: int) -> str:
+        root = self._schema.get_root_type(kind)
+        assert root
+        if kind is not OperationType.QUERY:  # it has one field
+            name = min(root.fields, key=lambda each: (self.asked[f"{root.name}.{each}"], self._chance.random()))
+            self.asked[f"{root.name}.{name}"] += 1
+            return f"{{ {self._write_field(root, name, root.fields[name], depth)} }}"
+        return self._write_views(depth) if self._happens(0.4) else self._write_selection(root, depth)
 
     def _write_views(self, depth: int) -> str:
         """Return a selection that asks for the same at several positions and dates."""

@@ -16,6 +16,7 @@ from ogpgraph.domain.values import value_text_references
 from ogpgraph.system import System
 from tests.domain.events import day
 from tests.graphql.mutations.client import MutationClient, mutation_fields, open_account
+from tests.graphql.random_operations import Operation
 from tests.graphql.random_values import RandomValues
 from tests.readmodel.histories import Step, steps
 
@@ -44,6 +45,7 @@ class RandomWrites:
             open_account(system, role) for role in (*(each for each in Role if each is not Role.REPORTER), None)
         ]
         self._clients += [open_account(system, Role.REPORTER, "URY"), MutationClient(system, None)]
+        self._clients += [open_account(system, Role.ADMINISTRATOR)] * 5  # who is never refused for want of a right
 
     def write(self, values: RandomValues) -> None:
         """Let time pass, and execute some units of work and mutations; sometimes remove texts."""
@@ -55,6 +57,11 @@ class RandomWrites:
             context = CommandContext(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
             with suppress(Refusal):
                 self._system.execute(context, step.run)
+
+    def send(self, mutation: Operation) -> None:
+        """Send a mutation as one of the accounts, or as none; graphql-core must write the same payload."""
+        with suppress(GraphQLError):  # its values may be wrong
+            self._chance.choice(self._clients).execute(mutation.text, **mutation.variables[0])
 
     def _send_mutation(self, values: RandomValues) -> None:
         name, field = self._chance.choice(sorted(mutation_fields().items()))

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-from graphql import DocumentNode, parse
+from graphql import DocumentNode, OperationType, parse
 
+from ogpgraph.graphql import subject
 from ogpgraph.graphql.compiled.operation import CompiledOperations
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.executor import CoreExecutor, Executor, VariableErrors, core_schema
@@ -69,9 +70,11 @@ class BothWays:
         assert not result.errors, result.errors
         self.values.learn(result.data)
 
-    def generate(self, number: int, *, variable_sets: int = 3) -> list[Operation]:
+    def generate(
+        self, number: int, *, variable_sets: int = 3, kind: OperationType = OperationType.QUERY
+    ) -> list[Operation]:
         """Return new operations."""
-        return list(self.operations.generate(number, variable_sets=variable_sets))
+        return list(self.operations.generate(number, variable_sets=variable_sets, kind=kind))
 
     @contextmanager
     def open_oracle(self) -> Iterator[System]:
@@ -87,13 +90,31 @@ class BothWays:
             for operation, variables in requests:
                 self.compare(operation, variables, oracle)
 
-    def compare(self, operation: Operation, variables: Variables, oracle: System) -> None:
-        """Compare the responses to one request; where they differ, the message has a small document that shows it."""
-        found, needed_core = self.respond_compiled(operation, variables)
-        expected = respond_by_core(oracle, operation, variables)
+    def compare_subscriptions(self, subscriptions: list[Operation]) -> None:
+        """Compare what some subscriptions deliver of a few entries, in any order."""
+        with self.system.read_session() as session:
+            positions = range(1, session.head + 1)
+        entries = [
+            (each, variables, position)
+            for each in subscriptions
+            for variables in each.variables
+            for position in (positions[-1], self.chance.choice(positions))
+        ]
+        self.chance.shuffle(entries)
+        with self.open_oracle() as oracle:
+            for subscription, variables, position in entries:
+                self.compare(subscription, variables, oracle, position)
+
+    def compare(self, operation: Operation, variables: Variables, oracle: System, position: int | None = None) -> None:
+        """Compare the responses to one request; where they differ, the message has a small document that shows it.
+
+        A subscription is executed for the entry at a position.
+        """
+        found, needed_core = self.respond_compiled(operation, variables, position)
+        expected = respond_by_core(oracle, operation, variables, position)
         self.compared += 1
         self._without_core += not needed_core
-        assert found == expected, self._explain(operation, variables, oracle)
+        assert found == expected, self._explain(operation, variables, oracle, position)
 
     def find_difference_in_session(
         self, operation: Operation, variables: Variables, *, meanwhile: Callable[[], None] = lambda: None
@@ -116,19 +137,23 @@ class BothWays:
         """Return the fields, arguments and input fields that no operation has asked for."""
         return list_reachable(CORE_SCHEMA) - self.operations.asked.keys() - self.values.asked.keys()
 
-    def respond_compiled(self, operation: Operation, variables: Variables) -> tuple[bytes, bool]:
+    def respond_compiled(
+        self, operation: Operation, variables: Variables, position: int | None = None
+    ) -> tuple[bytes, bool]:
         """Return the response, and whether graphql-core was needed for it."""
         with self.system.read_session() as session:
-            return self.respond_in(session, operation, variables)
+            return self.respond_in(session, operation, variables, position)
 
-    def respond_in(self, session: ReadSession, operation: Operation, variables: Variables) -> tuple[bytes, bool]:
+    def respond_in(
+        self, session: ReadSession, operation: Operation, variables: Variables, position: int | None = None
+    ) -> tuple[bytes, bool]:
         """Return the response that is read in a session, and whether graphql-core was needed for it."""
         compiled = self.compiled_of(operation)
         try:
             executor = Executor.prepare(SCHEMA, operation.document, variables, operation.name, compiled=compiled)
         except VariableErrors as invalid:
             return str(invalid).encode(), True
-        return respond(executor, session), "core" in vars(executor)
+        return respond(executor, session, position), "core" in vars(executor)
 
     def compiled_of(self, operation: Operation) -> CompiledOperations:
         """Return the compiled operations of a document."""
@@ -138,34 +163,46 @@ class BothWays:
         """Have all documents compiled anew."""
         self._compiled.clear()
 
-    def _explain(self, operation: Operation, variables: Variables, oracle: System) -> str:
-        def differs(text: str) -> bool:
+    def _explain(self, operation: Operation, variables: Variables, oracle: System, position: int | None) -> str:
+        def respond_twice(text: str) -> tuple[bytes, bytes]:
             smaller = operation._replace(text=text, document=parse(text))
             self._compiled.pop(text, None)
-            return self.respond_compiled(smaller, variables)[0] != respond_by_core(oracle, smaller, variables)
+            found, _ = self.respond_compiled(smaller, variables, position)
+            return found, respond_by_core(oracle, smaller, variables, position)
+
+        def differs(text: str) -> bool:
+            found, expected = respond_twice(text)
+            return found != expected
 
         text = shrink(operation.text, CORE_SCHEMA, differs) if differs(operation.text) else operation.text
-        smallest = operation._replace(text=text, document=parse(text))
-        found, expected = self.respond_compiled(smallest, variables)[0], respond_by_core(oracle, smallest, variables)
-        return f"{text}\nwith {variables}\nis    {found.decode()}\nnot   {expected.decode()}"
+        found, expected = respond_twice(text)
+        entry = f", entry {position}" if position else ""
+        return f"{text}\nwith {variables}{entry}\nis    {found.decode()}\nnot   {expected.decode()}"
 
 
-def respond(executor: Executor | CoreExecutor, session: ReadSession) -> bytes:
-    """Return the response as a client receives it."""
-    result = executor.run(Context(session, "1"), check_deadline=lambda: None)
+def respond(executor: Executor | CoreExecutor, session: ReadSession, position: int | None = None) -> bytes:
+    """Return the response as a client receives it; of a subscription that for the entry at a position."""
+    root = None
+    if position is not None:
+        entry = session.at_head().find_entry(position)
+        assert entry
+        root = subject.Entry.of(entry, session.at(position))
+    result = executor.run(Context(session, "1"), root, check_deadline=lambda: None)
     return msgspec.json.encode([result.data, [error.formatted for error in result.errors or ()]])
 
 
-def respond_by_core(system: System, operation: Operation, variables: Variables) -> bytes:
+def respond_by_core(system: System, operation: Operation, variables: Variables, position: int | None = None) -> bytes:
     """Return the response of graphql-core at the head of a system."""
     with system.read_session() as session:
-        return respond_by_core_in(session, operation, variables)
+        return respond_by_core_in(session, operation, variables, position)
 
 
-def respond_by_core_in(session: ReadSession, operation: Operation, variables: Variables) -> bytes:
+def respond_by_core_in(
+    session: ReadSession, operation: Operation, variables: Variables, position: int | None = None
+) -> bytes:
     """Return the response of graphql-core that is read in a session."""
     try:
         executor = CoreExecutor.prepare(SCHEMA, operation.document, variables, operation.name)
     except VariableErrors as invalid:
         return str(invalid).encode()
-    return respond(executor, session)
+    return respond(executor, session, position)

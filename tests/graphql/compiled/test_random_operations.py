@@ -1,7 +1,8 @@
 """Compiled operations give the response that graphql-core gives without any cache, byte for byte, to random requests.
 
-Between the requests something is written or removed and time passes, and they are sent again. The requests of the long
-comparison are those of a seed, which it prints and which `OGPGRAPH_TEST_SEED` chooses.
+Queries and subscriptions are compared; then something is written or removed and time passes, and they are compared
+again. Mutations are among the writes: graphql-core must write the same payload. The requests of the long comparison are
+those of a seed, which it prints and which `OGPGRAPH_TEST_SEED` chooses.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import os
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from graphql import OperationType
 
 from ogpgraph.readmodel import index_cache
 from ogpgraph.readmodel.fragment_cache import FragmentCache
@@ -34,25 +36,33 @@ SEED = int(os.environ.get("OGPGRAPH_TEST_SEED") or random.SystemRandom().randran
 
 
 @contextmanager
-def serve_both_ways(url: str, seed: int, writes: int = 20) -> Iterator[tuple[BothWays, RandomWrites]]:
-    """A record that has something of everything, and grows."""
+def serve_both_ways(
+    url: str, seed: int, writes: int = 20, *, elsewhere: bool = False
+) -> Iterator[tuple[BothWays, RandomWrites]]:
+    """A record that has something of everything, and grows: by this system, or by one `elsewhere`."""
     clock, new_id = SetClock(datetime(2026, 1, 1, tzinfo=UTC)), sequential_ids()
     migrate(url, clock=clock, new_id=new_id)
-    with open_system(url, clock=clock, new_id=new_id) as system:
+    with ExitStack() as stack:
+        system = stack.enter_context(open_system(url, clock=clock, new_id=new_id))
         record_example(system)
         clock.now += timedelta(days=1)
-        random_writes = RandomWrites(system, clock, seed, writes)
-        yield BothWays(system, url, clock, seed), random_writes
+        writer = stack.enter_context(open_system(url, clock=clock, new_id=new_id)) if elsewhere else system
+        yield BothWays(system, url, clock, seed), RandomWrites(writer, clock, seed, writes)
 
 
 def compare_rounds(both: BothWays, writes: RandomWrites, rounds: int, number: int) -> None:
-    """Compare the responses to some operations, and compare them again after writes."""
+    """Compare the responses to some queries and subscriptions, and compare them again after writes."""
     for _ in range(rounds):
         both.learn_values()
         operations = both.generate(number)
+        subscriptions = both.generate(2, kind=OperationType.SUBSCRIPTION)
         both.compare_all(operations)
+        both.compare_subscriptions(subscriptions)
+        for mutation in both.generate(4, variable_sets=1, kind=OperationType.MUTATION):
+            writes.send(mutation)
         writes.write(both.values)
         both.compare_all(operations)
+        both.compare_subscriptions(subscriptions)
         both.forget_documents()
 
 
@@ -127,7 +137,7 @@ def test_responses_are_the_same_to_thousands_of_requests(
         bound_caches(monkeypatch, 10**number)
     seed = SEED * 100 + number
     print(f"repeat with OGPGRAPH_TEST_SEED={SEED}, as number {number}")  # noqa: T201 - shown where it fails
-    with serve_both_ways(new_database(), seed, writes=40) as (both, writes):
+    with serve_both_ways(new_database(), seed, writes=40, elsewhere=number % 3 == 2) as (both, writes):
         compare_rounds(both, writes, rounds=20, number=7)
         assert both.compared > 500
         assert both.compiled_share > SMALLEST_SHARE
