@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -12,10 +14,10 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from ogpgraph.server.process import GRACEFUL_SHUTDOWN_SECONDS
+from ogpgraph.server.process import GRACEFUL_SHUTDOWN_SECONDS, WORKER_START_SECONDS
 from ogpgraph.storage.sqlite import has_wal_reset_bug
 from ogpgraph.system import open_system
-from tests.conftest import BOTH_ENGINES
+from tests.conftest import BOTH_ENGINES, ONLY_SQLITE
 from tests.support.server import OGPGRAPH, post_query, run_server
 from tests.support.writers import change_title, register_commitment
 
@@ -139,6 +141,20 @@ def test_poison_event_is_reported_by_meta_probes_and_log(url: str, tmp_path: Pat
         assert ready.json()["details"]["error"]["code"] == "CORRUPT"
         assert httpx.get(f"{address}/health").status_code == 200
         assert [line["code"] for line in server.log if line["event"] == "projection stopped"] == ["CORRUPT"]
+
+
+@ONLY_SQLITE
+def test_worker_that_is_killed_while_it_owes_an_answer_is_replaced_at_once(url: str, tmp_path: Path) -> None:
+    with run_server(url, tmp_path / "log", "--workers", "2") as server:
+        server.wait_until_ready(workers=2)
+        killed = min(server.workers())
+        os.kill(killed, signal.SIGSTOP)
+        time.sleep(2)  # the supervisor asks every half second
+        os.kill(killed, signal.SIGKILL)
+        deadline = time.monotonic() + WORKER_START_SECONDS / 2
+        while len(server.workers()) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert len(server.workers()) == 3
 
 
 @pytest.fixture

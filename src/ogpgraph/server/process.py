@@ -163,10 +163,17 @@ def _stop_listening(listener: socket.socket, replaced: threading.Event) -> None:
 
 
 class _Supervisor(Multiprocess):
-    """uvicorn.supervisors.Multiprocess, which stops listening together with its workers.
+    """uvicorn.supervisors.Multiprocess, which stops listening together with its workers, and notices at once who died.
 
     uvicorn's keeps the socket open until they have ended: connections of that time would be accepted and then reset.
+    It also keeps their ends of the pipes of its health checks open: while it waited in vain for the answer of a worker
+    that was killed meanwhile, it would replace neither that one nor another.
     """
+
+    def keep_subprocess_alive(self) -> None:
+        for process in self.processes:
+            process.child_conn.close()
+        super().keep_subprocess_alive()
 
     def terminate_all(self) -> None:
         super().terminate_all()
