@@ -171,6 +171,15 @@ def test_the_cursor_of_another_list_is_an_error(example_system: System) -> None:
     assert page_error(example_system, "entries", after=commitment)[1] == "BAD_CURSOR"
 
 
+@pytest.mark.parametrize("name", ["members", "actionPlans", "commitments"])
+def test_the_cursor_of_a_list_of_another_type_is_an_error_though_all_are_in_the_order_of_codes(
+    example_system: System, name: str
+) -> None:
+    for other in {"members", "actionPlans", "commitments"} - {name}:
+        of_other_type = page(example_system, other)["pageInfo"]["endCursor"]
+        assert page_error(example_system, name, after=of_other_type)[1] == "BAD_CURSOR", other
+
+
 def test_a_cursor_may_belong_to_a_node_that_is_not_in_the_list(example_system: System) -> None:
     whole = page(example_system, "commitments")
     first, second = (edge["cursor"] for edge in whole["edges"][:2])

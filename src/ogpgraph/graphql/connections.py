@@ -25,10 +25,10 @@ from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory, parse_bookmark
 from ogpgraph.readmodel.entry import Entry
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.index import Dimensions
-from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, Page, PageKey, PageRequest
+from ogpgraph.readmodel.queries import MAX_PAGE_SIZE, AggregateQuery, Page, PageKey, PageRequest
 from ogpgraph.readmodel.session import PositionError
 from ogpgraph.readmodel.snapshot import RecordReader, Snapshot
-from ogpgraph.readmodel.sort_keys import Order, encode_order
+from ogpgraph.readmodel.sort_keys import encode_order
 
 NodeT = TypeVar("NodeT")
 RowT = TypeVar("RowT")
@@ -149,15 +149,16 @@ def parse_page_request(
     after: str | None,
     last: int | None,
     before: str | None,
-    order: Order | None = None,
+    query: AggregateQuery | None = None,
     parse_cursor: ParseCursor | None = None,
 ) -> PageRequest:
     """Return the page that the arguments of a connection select.
 
-    `order` is None for a list of entries, and for one whose cursors `parse_cursor` reads.
+    `query` is that of a list of aggregates; it is None for a list of entries, and for one whose cursors `parse_cursor`
+    reads.
 
     Raises:
-        GraphQLError: BAD_PAGE for a wrong number of nodes, BAD_CURSOR for a cursor of another list or order,
+        GraphQLError: BAD_PAGE for a wrong number of nodes, BAD_CURSOR for a cursor of another type or order,
             OTHER_HISTORY for one of another history than the session's.
     """
     if first is not None and last is not None:
@@ -168,7 +169,7 @@ def parse_page_request(
                 f"`{name}` is {number}, but a page has 0 to {MAX_PAGE_SIZE} nodes", FieldErrorCode.BAD_PAGE
             )
     limit = next((number for number in (first, last) if number is not None), MAX_PAGE_SIZE)
-    parse = parse_cursor or (_parse_entry_cursor if order is None else partial(_parse_aggregate_cursor, order=order))
+    parse = parse_cursor or (_parse_entry_cursor if query is None else partial(_parse_aggregate_cursor, query=query))
     return PageRequest(
         limit,
         after=_decode_cursor(session, "after", after, parse),
@@ -207,11 +208,13 @@ def _parse_entry_cursor(cursor: str) -> tuple[Bookmark, PageKey]:
     return bookmark, (bookmark.position,)
 
 
-def _parse_aggregate_cursor(cursor: str, order: Order) -> tuple[Bookmark, PageKey]:
+def _parse_aggregate_cursor(cursor: str, query: AggregateQuery) -> tuple[Bookmark, PageKey]:
     # The encoded order, a value for each step of it, and the code and id that break ties.
-    bookmark, key = parse_cursor(cursor, (str,) * (len(order) + 3))
-    if key[0] != encode_order(order):
+    bookmark, key = parse_cursor(cursor, (str,) * (len(query.order) + 3))
+    if key[0] != encode_order(query.order):
         raise ValueError("the cursor is of another order")
+    if not str(key[-1]).startswith(f"{query.aggregate_type}-"):
+        raise ValueError("the cursor is of another type")
     return bookmark, key
 
 

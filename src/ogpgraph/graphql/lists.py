@@ -61,7 +61,7 @@ def select_part(
     They are the same for all things of a list; `parent` is the dimension of their owner.
     """
     query = build_query(aggregate_type, where, order_by, snapshot, parent)
-    return query, parse_page_request(snapshot.session, first, after, last, before, query.order)
+    return query, parse_page_request(snapshot.session, first, after, last, before, query)
 
 
 def aggregate_connection(

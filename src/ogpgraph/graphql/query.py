@@ -42,8 +42,8 @@ from ogpgraph.graphql.types import (
 from ogpgraph.graphql.weights import LIST, LIST_COST, LOOKUP_COST, STATE_COST, computed, weighs
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS
 from ogpgraph.readmodel.error_codes import ReadErrorCode
+from ogpgraph.readmodel.queries import AggregateQuery
 from ogpgraph.readmodel.snapshot import Snapshot as RecordSnapshot
-from ogpgraph.readmodel.sort_keys import BY_CODE
 
 SubjectT = TypeVar("SubjectT", bound=Subject)
 Code = Annotated[str, strawberry.argument(description="The code, in any case.")]
@@ -83,7 +83,7 @@ class RecordView:
     ) -> Connection[Member] | None:
         snapshot = _snapshot(self, info)
         query = build_query("member", where, order_by, snapshot)
-        page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
+        page_request = parse_page_request(info.context.session, first, after, last, before, query)
         return aggregate_connection(Member, snapshot, query, None, page_request)
 
     @strawberry.field(
@@ -121,7 +121,7 @@ class RecordView:
     ) -> Connection[ActionPlan] | None:
         snapshot = _snapshot(self, info)
         query = build_query("plan", where, order_by, snapshot)
-        page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
+        page_request = parse_page_request(info.context.session, first, after, last, before, query)
         return aggregate_connection(ActionPlan, snapshot, query, None, page_request)
 
     @strawberry.field(
@@ -145,7 +145,7 @@ class RecordView:
     ) -> CommitmentConnection | None:
         snapshot = _snapshot(self, info)
         query = build_query("commitment", where, order_by, snapshot)
-        page_request = parse_page_request(info.context.session, first, after, last, before, query.order)
+        page_request = parse_page_request(info.context.session, first, after, last, before, query)
         return commitment_connection(snapshot, query, None, page_request)
 
     @strawberry.field(metadata=SEARCH_FIELD, description=SEARCH_DESCRIPTION)
@@ -274,7 +274,7 @@ class RecordView:
         before: Before = None,
     ) -> Connection[Comparison] | None:
         snapshot, session = _snapshot(self, info), info.context.session
-        page_request = parse_page_request(session, first, after, last, before, BY_CODE)
+        page_request = parse_page_request(session, first, after, last, before, AggregateQuery("commitment"))
         return compare_snapshots(*find_sides(snapshot, (from_, to), (from_date, to_date)), where, page_request)
 
     @strawberry.field(description="The position that is read and the identity of the log.")
