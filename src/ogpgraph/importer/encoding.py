@@ -16,8 +16,14 @@ _MARKS = (
 _DECLARED = re.compile(rb"""(?:charset\s*=|encoding\s*=)\s*["']?\s*([A-Za-z0-9][A-Za-z0-9_.:-]{1,40})""")
 _DECLARED_WITHIN = 4096
 _SINGLE_BYTE = "cp1252"
-# UTF-8 bytes decoded as Windows-1252 or Latin-1: "é" becomes "Ã©", a curly quote "â€œ", a no-break space "Â ".
-MOJIBAKE = re.compile("Ã[\u0080-¿ƒ-™]|â€|Â[\u00a0-¿]|Å[\u0080-¿“-™]")
+# UTF-8 bytes decoded as Windows-1252, Latin-1 or Mac Roman: "é" becomes "Ã©" or "√©", a curly quote "â€œ" or "‚Äú", a
+# no-break space "Â ".
+MOJIBAKE = re.compile("Ã[\u0080-¿ƒ-™]|â€|Â[\u00a0-¿]|Å[\u0080-¿“-™]|√[^\\x00-\\x7f]|‚Ä")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_WINDOWS_1252 = {
+    ord(bytes([byte]).decode("cp1252")): byte for byte in range(0x80, 0xA0) if byte not in b"\x81\x8d\x8f\x90\x9d"
+}
+"""Its characters that are not in Latin-1. The five bytes without one are decoded by browsers as control characters."""
 # Letters of the languages of Western Europe, inside words, and typographic signs outside of them: in a text in another
 # encoding a letter stands alone or a sign inside a word sooner or later.
 _WESTERN_LETTERS = "ÀÁÂÃÄÇÈÉÊËÌÍÎÏÑÒÓÔÕÖÙÚÛÜŒàáâãäçèéêëìíîïñòóôõöùúûüœß"
@@ -25,6 +31,9 @@ _WESTERN_SIGNS = "‘’“”–—…•«»°ºª€£¿¡§\u00a0"
 _NOT_WESTERN = re.compile(
     rf"[^\x00-\x7f{_WESTERN_LETTERS}{_WESTERN_SIGNS}]|[^\W\d_][–—…•«»€£¿¡§“‘][^\W\d_]|[a-zà-ÿ][À-Ý]|[ÂÃ][a-zà-ÿ]"
 )
+_LOST_LETTER = re.compile(r"(?<=[a-z])[?\ufffd](?=[a-z])|\ufffd(?=[a-z])|(?<=[a-z])\ufffd")
+_URL = re.compile(r"\bhttps?:\S*|\bwww\.\S*")  # it may have a query
+_FEWEST_LOST_LETTERS = 5
 _UTF_8 = re.compile(rb"[\xc2-\xc3][\x80-\xbf]")
 
 
@@ -72,12 +81,33 @@ def decode_western(data: bytes) -> str | None:
 
 
 def repair_mojibake(text: str) -> str | None:
-    """Return a text whose UTF-8 bytes had been decoded as Windows-1252, None where it is none or not to be repaired."""
+    """Return a text whose UTF-8 had been decoded as Windows-1252, Latin-1 or Mac Roman.
+
+    None where there is nothing to repair, or where less than half of what is no ASCII can be repaired.
+    """
     if not MOJIBAKE.search(text):
         return None
-    for encoding in (_SINGLE_BYTE, "latin-1"):
+    runs = _NOT_ASCII.findall(text)
+    repaired = {run: _repair_run(run) for run in set(runs)}
+    if 2 * sum(repaired[run] != run for run in runs) < len(runs):
+        return None
+    return _NOT_ASCII.sub(lambda run: repaired[run.group()], text)
+
+
+def _repair_run(run: str) -> str:
+    """Return the characters whose bytes in UTF-8 a run of characters is, or the run itself."""
+    for encoding, characters in (("latin-1", run.translate(_WINDOWS_1252)), ("mac-roman", run)):
         try:
-            return text.encode(encoding).decode("utf-8")
+            return characters.encode(encoding).decode("utf-8")
         except UnicodeError:
             continue
-    return None
+    return run
+
+
+def has_lost_letters(text: str) -> bool:
+    """Return whether a text has the signs in words that programs put in place of letters that they cannot write.
+
+    A few do not count, nor some in a text that has more letters with accents: they were published so.
+    """
+    lost = len(_LOST_LETTER.findall(_URL.sub("", text)))
+    return lost >= _FEWEST_LOST_LETTERS and lost > sum(each.isalpha() for each in "".join(_NOT_ASCII.findall(text)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
@@ -58,6 +59,55 @@ def test_too_many_bytes_are_refused_undecoded() -> None:
 def test_encodings_with_a_byte_order_mark_have_the_same_text(encoding: str) -> None:
     page = (PAGES / "presupuesto_es.txt").read_text("utf-8")
     assert canonicalize_page(page.encode(encoding), limit_bytes=LIMIT).text == text_of(page)
+
+
+SPANISH = (PAGES / "presupuesto_es.txt").read_text("utf-8") + "“Ávila, Índice”\n"
+
+
+def decoded_by_a_browser_as_windows_1252(data: bytes) -> str:
+    """Five of its bytes are no characters: browsers show control characters in their place."""
+    return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in data)
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        decoded_by_a_browser_as_windows_1252,
+        lambda data: data.decode("latin-1"),
+        lambda data: data.decode("mac-roman"),
+        lambda data: data.decode().replace("ó", "Ã³").replace("á", "Ã¡").replace("í", "Ã\u00ad").replace("é", "Ã©"),
+    ],
+    ids=["windows-1252", "latin-1", "mac-roman", "in parts"],
+)
+def test_utf_8_that_had_been_decoded_as_another_encoding_is_repaired_and_reported(
+    decode: Callable[[bytes], str],
+) -> None:
+    page = canonicalize_page(decode(SPANISH.encode()).encode(), limit_bytes=LIMIT)
+    assert page.text == text_of(SPANISH)
+    assert page.repaired == "its UTF-8 had been decoded as another encoding"
+
+
+@pytest.mark.parametrize("sign", ["?", "\ufffd"])
+def test_a_page_that_lost_its_accented_letters_is_refused(sign: str) -> None:
+    lost = "".join(sign if each.isalpha() and not each.isascii() else each for each in SPANISH)
+    with pytest.raises(UnreadableInput, match="accented letters are lost"):
+        canonicalize_page(lost.encode(), limit_bytes=LIMIT)
+
+
+def test_signs_in_place_of_letters_that_were_published_so_and_queries_of_urls_are_no_damage() -> None:
+    urls = "https://youtube.example/watch?v=abcde " * 6
+    published = BUDGET.replace("in the town hall.", f"in a modi\ufffded town hall, {urls}", 1)
+    assert text_of(published).count("\ufffd") == 1
+
+
+@pytest.mark.parametrize("invisible", ["\u00ad", "\u200b", "\u2060", "\ufeff"])
+def test_characters_without_a_width_make_no_other_text(invisible: str) -> None:
+    assert text_of(BUDGET.replace("e", f"e{invisible}")) == text_of(BUDGET)
+
+
+@pytest.mark.parametrize("mark", ["\u200e", "\u200f", "\u202a", "\u2066"])
+def test_marks_of_direction_around_lines_make_no_other_text(mark: str) -> None:
+    assert text_of("\n".join(f"{mark}{line}{mark}" for line in BUDGET.split("\n"))) == text_of(BUDGET)
 
 
 @pytest.mark.parametrize("line_end", ["\r\n", "\r", "\u2028"])

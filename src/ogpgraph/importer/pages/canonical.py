@@ -18,11 +18,13 @@ from ogpgraph.importer.encoding import (
     decode_western,
     detect_by_mark,
     detect_unmarked_utf_16,
+    has_lost_letters,
     repair_mojibake,
 )
 from ogpgraph.importer.pages.extraction import UnreadableInput, UnrecognizedPage
 from ogpgraph.importer.pages.label_matching import match_label
 from ogpgraph.importer.pages.labels import Labels
+from ogpgraph.importer.pages.markdown import is_markdown, remove_marks
 from ogpgraph.importer.pages.markup import extract_visible_text, is_html
 from ogpgraph.importer.pages.wrapping import find_cut_width, join_broken_values, join_wrapped_lines
 
@@ -30,6 +32,10 @@ CODE_FORM = r"[A-Z]{2,}\d{4}"
 """The form of a commitment's code: the letters of the member and a number; local members may have any prefix."""
 TITLE_PATTERN = re.compile(rf"^(?P<title>.*)\((?P<code>(?i:{CODE_FORM}))\)[\s*★✪]*$")
 _BLANKS = re.compile(r"[^\S\n\t]")
+# Soft hyphens and characters without a width, which programs add and drop; those that join letters have a meaning.
+_ZERO_WIDTH = re.compile("[\u00ad\u200b\u2060\ufeff]")
+_DIRECTION_MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"
+_DIRECTION_MARKS_AT_ENDS = re.compile(rf"(?m)^[{_DIRECTION_MARKS}]+|[{_DIRECTION_MARKS}]+$")
 _BLANK_LINES = re.compile(r"\n{3,}")
 _TOOLTIP = re.compile(r"^(?P<heading>\s*\S.{2,40}?)(?:\si)+$")
 _HEADER_LINES = 200  # a header ends within so many
@@ -80,7 +86,9 @@ def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int, is_canon
 def _visible_lines(text: str) -> list[str]:
     # Behind the markup, whose character references may be control characters or accents, too.
     clean = clean_published_text(extract_visible_text(text) if is_html(text) else text)
-    return _BLANKS.sub(" ", clean).split("\n")
+    shown = _DIRECTION_MARKS_AT_ENDS.sub("", _ZERO_WIDTH.sub("", clean))
+    lines = _BLANKS.sub(" ", shown).split("\n")
+    return [remove_marks(line) for line in lines] if is_markdown(lines) else lines
 
 
 def _decode_or_repair(data: bytes, labels: Labels) -> tuple[str, str]:
@@ -97,7 +105,9 @@ def _decode_or_repair(data: bytes, labels: Labels) -> tuple[str, str]:
         raise
     repaired = repair_mojibake(text)
     if repaired is not None and _is_page(repaired, labels):
-        return repaired, "its UTF-8 had been decoded as Windows-1252"
+        return repaired, "its UTF-8 had been decoded as another encoding"
+    if has_lost_letters(text):
+        raise UnreadableInput("damaged: its accented letters are lost (? or \ufffd in their place); save it as UTF-8")
     return text, ""
 
 

@@ -176,6 +176,8 @@ class _HeaderParser:
             return self._are_policy_areas(text) or (is_alone and not self._are_policy_areas_ahead(place))
         if not self._is_label_ahead(place, _LOOK_AHEAD):
             return False
+        if name == "ACTION_PLAN_CYCLE":
+            return bool(_CYCLE.fullmatch(text))
         if name in _INSTITUTION_FIELDS | {"INSTITUTIONS_INVOLVED"}:
             if self._is_of_closed_list(piece):
                 return False

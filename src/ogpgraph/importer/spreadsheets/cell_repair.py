@@ -65,13 +65,15 @@ def clean_short_cell(cell: str) -> RepairedCell:
 
 def clean_cell(cell: str) -> RepairedCell:
     r"""Return a cell with `\n` as its line end, without surrounding white space, and with its encoding repaired."""
-    text = cell.replace("\ufeff", "")
     # "_x000D_" is how XLSX escapes a carriage return; some converters leave it in the CSV.
-    text = clean_published_text(_BREAK.sub("\n", text.replace("_x000D_", ""))).strip(" \t\n\u00a0\u200b")
+    text = cell.replace("\ufeff", "").replace("_x000D_", "")
+    # Before control characters go: browsers decode some bytes of accented letters as such.
+    repaired = repair_mojibake(text)
+    text = clean_published_text(_BREAK.sub("\n", repaired or text)).strip(" \t\n\u00a0\u200b")
     if MOJIBAKE.search(text):
-        if repaired := repair_mojibake(text):
-            return RepairedCell(clean_published_text(repaired), repair="UTF-8 had been decoded as Windows-1252")
         return RepairedCell(text, doubt="seems to have been decoded with a wrong encoding")
+    if repaired:
+        return RepairedCell(text, repair="UTF-8 had been decoded as another encoding")
     if _ERROR.fullmatch(text):
         return RepairedCell(None, doubt=f"spreadsheet error {text}")
     if _FORMULA.match(text):
