@@ -30,7 +30,6 @@ from graphql import (
     get_operation_ast,
 )
 from graphql.execution.executor import CollectedErrors
-from graphql.execution.values import get_variable_values
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
@@ -147,8 +146,7 @@ def _prepare(
     compiled: CompiledOperations,
     prepare_core: Callable[[], CoreExecutor],
 ) -> PreparedVariables:
-    definitions = operation.variable_definitions or ()
-    values = get_variable_values(core_schema(schema), definitions, dict(variables), max_errors=1, hide_suggestions=True)
+    values = compiled.find_variables(core_schema(schema), operation).coerce(variables)
     if isinstance(values, list):
         raise _Uncoerced
     found = compiled.find(schema, document, operation, values, prepare_core)

@@ -45,9 +45,9 @@ what its command has returned or raised is kept with the context. Not covered is
 introspection, resolvers that are asynchronous, have extensions or take more of `info` than its `context`. A field
 without a declaration is evaluated for each reader, as is everything as of a day, which has no versions.
 
-`writer` writes the functions, `leaves` completes scalars and enums. `planner` decides what is kept, joined, or left to
-the functions; `selections` and `fragments` are what it builds, and write a response; `run` is one response that is
-written. `operation` keeps the plans of a document. `ogpgraph.graphql.executor` decides between them and graphql-core.
-`tests/graphql/compiled` compares the two on random operations, byte for byte, and `tests/graphql/test_dependence.py`
-proves the declarations.
+`writer` writes the functions, `leaves` completes scalars and enums, `arguments` converts what is passed to resolvers.
+`planner` decides what is kept, joined, or left to the functions; `selections` and `fragments` are what it builds, and
+write a response; `run` is one response that is written. `operation` keeps the plans of a document.
+`ogpgraph.graphql.executor` decides between them and graphql-core. `tests/graphql/compiled` compares the two on random
+operations, byte for byte, and `tests/graphql/test_dependence.py` proves the declarations.
 """

@@ -20,6 +20,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from ogpgraph.graphql.compiled.arguments import OperationVariables
 from ogpgraph.graphql.compiled.planner import Planner
 from ogpgraph.graphql.compiled.run import Run, encode, join
 from ogpgraph.graphql.compiled.selections import ObjectSelection
@@ -129,6 +130,7 @@ class CompiledOperations:
 
     def __init__(self) -> None:
         self._compiled: dict[tuple[object, ...], CompiledOperation | None] = {}
+        self._variables: dict[str | None, OperationVariables] = {}
         self._conditions: tuple[str, ...] | None = None
         self.fields = 0
         self._is_disabled = False
@@ -158,6 +160,13 @@ class CompiledOperations:
         for each in list(self._compiled.values()):
             if each is not None:
                 each.is_disabled = True
+
+    def find_variables(self, schema: GraphQLSchema, operation: OperationDefinitionNode) -> OperationVariables:
+        """Return the variables that an operation of the document defines."""
+        name = operation.name.value if operation.name else None
+        if name not in self._variables:
+            self._variables[name] = OperationVariables(schema, operation.variable_definitions or ())
+        return self._variables[name]
 
     def find(
         self,

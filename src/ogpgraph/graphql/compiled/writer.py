@@ -24,13 +24,13 @@ from graphql import (
     visit,
 )
 from graphql.execution.collect_fields import collect_fields
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 from graphql.type.scalars import GRAPHQL_MAX_INT, GRAPHQL_MIN_INT
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
-from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
+from ogpgraph.graphql.compiled.arguments import FieldArguments
 from ogpgraph.graphql.compiled.leaves import build_completer, find_named_class, find_plain_class, items, refuse
 
 ConvertArguments = Callable[[VariableValues], dict[str, Any]]
@@ -190,13 +190,7 @@ class OperationWriter:
         return f"{function}({', '.join(['source', *arguments])})"
 
     def _write_arguments(self, field: GraphQLField, definition: StrawberryField, node: FieldNode) -> Iterable[str]:
-        schema = self._strawberry_schema
-
-        def convert(variables: VariableValues) -> dict[str, Any]:
-            values = get_argument_values(field, node, variables)
-            registry = schema.schema_converter.scalar_registry
-            return convert_arguments(values, definition.arguments, registry, schema.config, info=None)
-
+        convert = FieldArguments(self._strawberry_schema, field, definition.arguments, node)
         if _has_variables(node):
             self.conversions.append(convert)
             return [f"**run.arguments[{len(self.conversions) - 1}]"]
