@@ -94,12 +94,20 @@ def test_a_process_that_grows_all_the_time_collects_only_now_and_then(
     assert 5 <= collections <= 10
 
 
-def test_garbage_that_is_young_does_not_stay_while_a_process_loads(process: Process) -> None:
-    collector = IdleCollector(clock=lambda: process.now, used_seconds=lambda: process.used, is_loading=lambda: True)
-    garbage = weakref.ref(Node())
-    process.pass_seconds(CHECK_SECONDS, busy=True)
-    assert not collector.check()
+@pytest.mark.parametrize("is_loading", [True, False])
+def test_what_survives_the_collections_of_the_young_is_frozen_while_a_process_loads(
+    process: Process, is_loading: bool
+) -> None:
+    collector = IdleCollector(clock=lambda: process.now, is_loading=lambda: is_loading)
+    gc.callbacks.append(collector.note_collection)
+    try:
+        garbage, loaded, frozen = weakref.ref(Node()), Node(), gc.get_freeze_count()
+        gc.collect(1)
+    finally:
+        gc.callbacks.remove(collector.note_collection)
     assert garbage() is None
+    assert loaded.itself is loaded
+    assert (gc.get_freeze_count() > frozen) is is_loading
 
 
 def test_a_process_that_loads_is_not_stopped_by_what_it_loads_until_it_takes_too_long(process: Process) -> None:
