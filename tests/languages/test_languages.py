@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def test_of_languages_that_fit_equally_the_first_in_the_declared_order_is_chosen
     # Every language lists the same labels, so that all fit equally well.
     labels = {"header": next(iter(languages)).tables["pages"]["header"]}
     same = Languages(
-        Language(each.code, orders[each.code], {"pages": each.tables["pages"] | labels}) for each in languages
+        Language(each.code, orders[each.code], partial(dict, pages=each.tables["pages"] | labels)) for each in languages
     )
     page = (PAGES / "budget_en.txt").read_bytes()
     assert read_page(page, limit_bytes=LIMIT, label_set=LabelSet(same)).language == language

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import IntEnum
-from importlib.metadata import version
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -88,6 +87,8 @@ class ExitCode(IntEnum):
 def print_version(is_requested: bool) -> None:
     """Print the version of the program and exit, if the option was given."""
     if is_requested:
+        from importlib.metadata import version
+
         out.print(f"ogpgraph {version('ogpgraph')}")
         raise typer.Exit
 

@@ -5,17 +5,21 @@ A file has one table for each package that reads it, which also checks it: `[pag
 
 Files declare their order. It alone decides which language is the default (the first) and which one is preferred where
 several fit equally well, so a new file never changes how pages in the other languages are read.
+
+The codes are needed wherever there is a schema, the tables by few commands: they are read when somebody asks for them.
 """
 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
+
+from ogpgraph.lazy import cached_property
 
 __all__ = ["Language", "LanguageError", "Languages", "load_languages", "shipped_languages"]
 
@@ -26,11 +30,16 @@ class LanguageError(ValueError):
 
 @dataclass(frozen=True)
 class Language:
-    """One language file: its code, its place among the languages, and its tables, which are not checked yet."""
+    """One language file: its code, its place among the languages, and what reads its tables."""
 
     code: str
     order: int
-    tables: dict[str, Any]
+    read_tables: Callable[[], dict[str, Any]]
+
+    @cached_property
+    def tables(self) -> dict[str, Any]:
+        """The tables, which are not checked yet. Raises TOMLDecodeError where the file is broken."""
+        return self.read_tables()
 
 
 class Languages:
@@ -63,7 +72,7 @@ class Languages:
 
 
 def load_languages(folder: Traversable) -> Languages:
-    """Return the languages of a folder's TOML files. Raises LanguageError, and TOMLDecodeError for a broken file."""
+    """Return the languages of a folder's TOML files. Raises LanguageError, and TOMLDecodeError for broken ones."""
     return Languages(_load_file(file) for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
@@ -75,8 +84,9 @@ def shipped_languages() -> Languages:
 
 
 def _load_file(file: Traversable) -> Language:
-    tables = tomllib.loads(file.read_text("utf-8"))
-    code, order = tables.pop("language", None), tables.pop("order", None)
+    text = file.read_text("utf-8")
+    head = tomllib.loads(text.partition("\n[")[0])
+    code, order = head.get("language"), head.get("order")
     if not isinstance(code, str) or not isinstance(order, int):
         raise LanguageError(f"{file.name} does not declare its `language` and its `order`")
-    return Language(code, order, tables)
+    return Language(code, order, partial(tomllib.loads, text))

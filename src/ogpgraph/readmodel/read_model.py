@@ -15,6 +15,7 @@ from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.model import Model, ModelState, Offer
 from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
 from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
+from ogpgraph.search.query import function_words
 from ogpgraph.storage.database import Database, StorageUnavailable, Transaction, VersionChannel
 from ogpgraph.storage.lazy_transaction import LazyTransaction, RefusedTransaction
 from ogpgraph.storage.log_identity import LogIdentity
@@ -80,7 +81,8 @@ class ReadModel:
         self._warm_search(pause)
 
     def _warm_search(self, pause: Callable[[float], bool]) -> None:
-        """Load the index of texts in parts, with pauses in between."""
+        """Load the index of texts in parts, with pauses in between, and the words that searches leave out."""
+        function_words(None)
         is_missing = True
         while is_missing:
             began = time.monotonic()
