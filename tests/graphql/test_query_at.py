@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from ogpgraph.domain.errors import Refusal
+from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.graphql.input_errors import show_value
+from ogpgraph.graphql.subject import Entry, Subject
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
+from tests.domain.events import day
 from tests.graphql.client import RECORD_FIELDS, dump_state, execute_query, expect_error, read_position
+from tests.graphql.random_writes import draw_steps
 from tests.importer.sample_pages import Page, Sibling, import_sample_page
 
 pytestmark = BOTH_ENGINES
@@ -105,6 +111,23 @@ def test_the_subject_of_an_entry_and_everything_below_is_read_at_the_position_of
             member {{ revision name status }} actionPlan {{ title status }} sources {{ lastObservedAt }}
             milestones {{ number status }} history(last: 1) {{ nodes {{ position }} }} }}"""
         assert subject == read_at(example_system, fields, entry["position"])["commitment"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_code_of_what_an_entry_is_about_is_that_of_its_state_there(example_system: System, seed: int) -> None:
+    for step in draw_steps(seed, 60):
+        context = CommandContext(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
+        with suppress(Refusal):
+            example_system.execute(context, step.run)
+    with example_system.read_session() as session:
+        head = session.at_head()
+        stored = filter(None, head.find_entries(range(1, session.head + 1)))
+        subjects = [Entry.of(entry, head).subject() for entry in stored]
+        codes = [subject.code() for subject in subjects]
+        assert codes == [Subject.of(subject.state, subject.snapshot).code() for subject in subjects]
+        assert len(set(zip((each.stream for each in subjects), codes, strict=True))) > len(
+            {each.stream for each in subjects}
+        )  # some got another code
 
 
 def test_the_source_of_an_entry_is_read_at_the_position_of_the_entry(example_system: System) -> None:

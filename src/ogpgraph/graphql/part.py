@@ -51,8 +51,11 @@ class Node:
 class Owner(Protocol):
     """What parts are read from: a thing, in the snapshot that it is read in."""
 
-    state: Aggregate
     snapshot: Snapshot
+
+    @property
+    def state(self) -> Aggregate:
+        """The state of the thing."""
 
 
 @strawberry.type  # not in the schema: only a part of the types below

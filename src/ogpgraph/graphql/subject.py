@@ -12,7 +12,7 @@ from typing import ClassVar, Final, Self, TypeVar
 
 import strawberry
 
-from ogpgraph.domain.aggregate import Aggregate, all_sources
+from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.event import Origin
@@ -126,10 +126,15 @@ class Subject(SubjectFacts):
     @classmethod
     def of(cls, state: Aggregate, snapshot: Snapshot) -> Self:
         """Return the object of an aggregate; raises LookupError if it is not of this type."""
-        object_type = SUBJECT_TYPES.get(state.type)
+        return cls.find_type(state.id)(stream=state.id, snapshot=snapshot, load_state=lambda: state)
+
+    @classmethod
+    def find_type(cls, stream: str) -> type[Self]:
+        """Return the type of the object of a stream; raises LookupError if it is not this one."""
+        object_type = SUBJECT_TYPES.get(aggregate_type_of(stream))
         if object_type is None or not issubclass(object_type, cls):
-            raise LookupError(f"{state.id} is no {cls.__name__}")
-        return object_type(state=state, snapshot=snapshot)
+            raise LookupError(f"{stream} is no {cls.__name__}")
+        return object_type
 
     def _related(self, type_: type[SubjectT], path: str) -> SubjectT | None:
         found = self.snapshot.find_related(self.state, path)
@@ -214,10 +219,15 @@ class Entry(EntryFacts):
         "the position of this entry too.",
     )
     def subject(self) -> Subject:
-        then, state = self.snapshot.as_of_entry(self.entry, lambda entry: entry.stream)
+        stream, then = self.entry.stream, self.snapshot.at_entry(self.entry)
+        code = then.code_of(stream)
+        return Subject.find_type(stream)(stream=stream, snapshot=then, load_state=self._load_subject, known_code=code)
+
+    def _load_subject(self) -> Aggregate:
+        _, state = self.snapshot.as_of_entry(self.entry, lambda entry: entry.stream)
         if state is None:
             raise LookupError(f"entry {self.entry.position} has no subject")
-        return Subject.of(state, then)
+        return state
 
     @strawberry.field(
         metadata=READS_HEAD,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from ogpgraph.graphql.output_fields import Language, resolve_text, resolve_texts
 from ogpgraph.graphql.part import LocalizedText, Node, UnknownValue
 from ogpgraph.graphql.scalars import DateTime, Position
 from ogpgraph.graphql.weights import computed
+from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.snapshot import Snapshot
 
 PathPrefix = Annotated[
@@ -31,12 +33,21 @@ PathPrefix = Annotated[
 class SubjectFacts(Node):
     """The fields of a thing that lead to no other object of the record."""
 
-    state: strawberry.Private[Aggregate]
+    stream: strawberry.Private[str]
     snapshot: strawberry.Private[Snapshot]
+    load_state: strawberry.Private[Callable[[], Aggregate]]
+    known_code: strawberry.Private[str | None] = None
+    """Its code where that is known without its state, as of what entries are about: a page of these often has no more
+    of it, and to make a hundred past states takes longer than all the rest of the page."""
+
+    @cached_property
+    def state(self) -> Aggregate:
+        """The state of the thing, loaded when it is first needed."""
+        return self.load_state()
 
     def identify(self) -> StateId:
         """Return the identity of the state of the thing."""
-        return self.snapshot.state_id(self.state.id)
+        return self.snapshot.state_id(self.stream)
 
     @strawberry.field(
         metadata=OWN,
@@ -44,7 +55,7 @@ class SubjectFacts(Node):
         "is not known, and for an account.",
     )
     def code(self) -> str | None:
-        return self._string("code")
+        return self.known_code or self._string("code")
 
     @strawberry.field(
         metadata=OWN,

@@ -282,7 +282,7 @@ class Commitment(AssessmentFields):
         return sorted((Commitment.of(each, self.snapshot) for each in found), key=Commitment._code)
 
     def _code(self) -> str:
-        return self._string("code") or self._string("key") or ""
+        return self.known_code or self._string("code") or self._string("key") or ""
 
 
 # Parts of commitments that lead to them

@@ -185,6 +185,12 @@ class AggregateSnapshot:
         found = self.find(stream) if stream else None
         return found if found and code_of(found) else None
 
+    def code_of(self, stream: str) -> str | None:
+        """Return the code of an aggregate, which is not loaded for it; None if it has none, or that is not known so."""
+        if self.day != PRESENT_DAY or aggregate_type_of(stream) not in CODED_TYPES:
+            return None
+        return self.session.state.streams.code_at(stream, self.position) or None
+
     def find_changed_ids(self, aggregate_type: str, day: int) -> frozenset[str]:
         """Return the ids of the aggregates that changed after a day and not later than on the snapshot's day."""
         statement = queries.select_changed_ids(aggregate_type, (day, self.day), self.position)

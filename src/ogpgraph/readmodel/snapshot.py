@@ -108,6 +108,10 @@ class Snapshot(EntrySnapshot):
 
     # What entries lead to
 
+    def at_entry(self, entry: Entry) -> Snapshot:
+        """Return the snapshot at an entry's position, with all that was stated, for a reader that named it."""
+        return self.session.at(entry.position).pinned
+
     def as_of_entry(self, entry: Entry, stream_of: Callable[[Entry], str | None]) -> tuple[Snapshot, Aggregate | None]:
         """Return the snapshot at an entry's position and an aggregate there; fetched for all entries loaded so far.
 
@@ -122,12 +126,12 @@ class Snapshot(EntrySnapshot):
     def _find_then(
         self, entry: Entry, stream: str | None, streams_of: Callable[[Entry], Iterable[str]]
     ) -> tuple[Snapshot, Aggregate | None]:
-        snapshot = self.session.at(entry.position).pinned
+        snapshot = self.at_entry(entry)
         if stream is None:
             return snapshot, None
         if snapshot.needs_loading(stream):
             entries = list(self._iter_loaded_entries())
-            siblings = [self.session.at(each.position).pinned for each in entries]
+            siblings = [self.at_entry(each) for each in entries]
             # A list of a hundred entries has a hundred snapshots: without this, each would fetch its own texts.
             complete_together(siblings)
             requested = ((s, each) for s, e in zip(siblings, entries, strict=True) for each in streams_of(e))
