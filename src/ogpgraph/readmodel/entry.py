@@ -16,7 +16,7 @@ from ogpgraph.domain.statement import statement_interval
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, Value
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark
-from ogpgraph.readmodel.states import decode_delta, decompress
+from ogpgraph.readmodel.states import decode_stored_delta, decompress
 from ogpgraph.storage.database import Row
 from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
 
@@ -138,7 +138,7 @@ class Entry:
     @cached_property
     def changes(self) -> tuple[FieldChange, ...]:
         """Return the field-level changes, texts by reference."""
-        return tuple(diff_delta(decode_delta(decompress(bytes(self.row["delta"])))))
+        return tuple(diff_encoded(decompress(bytes(self.row["delta"]))))
 
 
 # References to texts
@@ -168,6 +168,15 @@ def reason_text_refs(entry: Entry) -> Iterator[str]:
 
 
 # Changes
+
+
+def diff_encoded(data: bytes) -> list[FieldChange]:
+    """Return the changes of an encoded delta, as `diff_delta` does; nearly always without making claims of it."""
+    stored = decode_stored_delta(data)
+    values = stored.list_changed_values()
+    if values is None:
+        return diff_delta(stored.to_delta())
+    return [change for path, old, new in values for change in diff_values(path, old, new)]
 
 
 def diff_delta(delta: Delta) -> list[FieldChange]:
@@ -215,16 +224,17 @@ def _current_value(path: str, claims: tuple[Claim, ...]) -> Value | None:
     return claim.value if claim else None
 
 
-def diff_values(path: str, old: Value | None, new: Value | None) -> Iterator[FieldChange]:
-    """Yield the fields in which two values at a path differ."""
+def diff_values(path: str, old: Value | None, new: Value | None) -> list[FieldChange]:
+    """Return the fields in which two values at a path differ."""
     if not isinstance(old, _COMPOUND_TYPES) and not isinstance(new, _COMPOUND_TYPES):
-        if (before := _to_field_value(old)) != (after := _to_field_value(new)):
-            yield FieldChange(path, before, after)
-        return
+        before, after = _to_field_value(old), _to_field_value(new)
+        return [FieldChange(path, before, after)] if before != after else []
     old_fields, new_fields = dict(iter_fields(path, old)), dict(iter_fields(path, new))
-    for field in sorted(old_fields.keys() | new_fields.keys()):
-        if old_fields.get(field) != new_fields.get(field):
-            yield FieldChange(field, old_fields.get(field), new_fields.get(field))
+    return [
+        FieldChange(field, old_fields.get(field), new_fields.get(field))
+        for field in sorted(old_fields.keys() | new_fields.keys())
+        if old_fields.get(field) != new_fields.get(field)
+    ]
 
 
 def iter_fields(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
@@ -234,7 +244,12 @@ def iter_fields(path: str, value: Value | None) -> Iterator[tuple[str, Any]]:
             return
         case Rating():
             yield f"{path}/state", value.state
-            yield from ((f"{path}/{name}", part) for name, part in _rating_fields(value) if part is not None)
+            if value.value is not None:
+                yield f"{path}/value", value.value
+            if value.stated_as:
+                yield f"{path}/statedAs", TextReference(text=value.stated_as)
+            if value.irm_report:
+                yield f"{path}/irmReport", TextReference(text=value.irm_report)
         case Observation():
             yield f"{path}/contentHash", value.content_hash
             yield f"{path}/reader", value.reader
@@ -249,11 +264,3 @@ def _to_field_value(value: Value | None) -> Any:
     if isinstance(value, TextListValue):
         return TextReference(texts=value.texts)
     return value
-
-
-def _rating_fields(rating: Rating) -> tuple[tuple[str, Any], ...]:
-    return (
-        ("value", rating.value),
-        ("statedAs", TextReference(text=rating.stated_as) if rating.stated_as else None),
-        ("irmReport", TextReference(text=rating.irm_report) if rating.irm_report else None),
-    )

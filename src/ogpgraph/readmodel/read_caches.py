@@ -33,7 +33,7 @@ _DECODED_RATIO: Final = 4
 
 def _size_of_entry(entry: Entry) -> int:
     row = entry.row
-    return _BYTES_PER_ENTRY + _DECODED_RATIO * sum(len(row[column] or b"") for column in ("payload", "delta"))
+    return _BYTES_PER_ENTRY + _DECODED_RATIO * (len(row["payload"] or b"") + len(row["delta"] or b""))
 
 
 class QueryKey(NamedTuple):

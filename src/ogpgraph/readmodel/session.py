@@ -314,24 +314,30 @@ class ReadSession:
 
     def load_entries(self, positions: Iterable[int]) -> dict[int, Entry]:
         """Return position → entry, from the cache or read; without what the tables lack."""
-        requested = list(positions)
-        found = self.caches.entries.get_many(requested)
+        requested, cache = list(positions), self.caches.entries
+        found = cache.get_many(requested)
         for chunk in iter_chunks([position for position in requested if position not in found]):
-            entries = map(self.load_entry, self.fetch(queries.select_entries_at(chunk)))
-            found |= {entry.position: entry for entry in self._check(entries, CHECKED_ENTRIES)}
+            read = map(Entry.from_row, self.fetch(queries.select_entries_at(chunk)))
+            found |= self._keep_whole(self._check(read, CHECKED_ENTRIES))
         return found
 
     def load_entry(self, row: Row) -> Entry:
-        """Return the entry in a row. All readers share one object, which is verified and decoded once.
-
-        One that is damaged is not kept: it may be repaired.
-        """
-        position = row["entry"]
-        if (entry := self.caches.entries.get(position)) is None:
-            entry = Entry.from_row(row)
-            if entry.is_whole:
-                self.caches.entries.add({position: entry})
+        """Return the entry in a row. All readers share one object, which is verified and decoded once."""
+        if (entry := self.caches.entries.get(row["entry"])) is not None:
+            return entry
+        entry = Entry.from_row(row)
+        self._keep_whole([entry])
         return entry
+
+    def _keep_whole(self, entries: Iterable[Entry]) -> dict[int, Entry]:
+        """Return entries by position, and keep them for other readers, except damaged ones, which may be repaired."""
+        found, whole = dict[int, Entry](), dict[int, Entry]()
+        for entry in entries:
+            found[entry.position] = entry
+            if entry.is_whole:
+                whole[entry.position] = entry
+        self.caches.entries.add(whole)
+        return found
 
     def _check(self, items: Iterable[T], number: int) -> Iterator[T]:
         """Yield items, and call the checkpoint after so many."""

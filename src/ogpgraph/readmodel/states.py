@@ -65,6 +65,31 @@ class StoredDelta(Struct, frozen=True, array_like=True, omit_defaults=True):
     claims: dict[str, tuple[StoredClaims, StoredClaims]]
     superseded: dict[str, tuple[Value | None, Value | None]] = {}
 
+    def list_changed_values(self) -> list[tuple[str, Value | None, Value | None]] | None:
+        """Return each path with its current values before and after, in the order of the delta.
+
+        None where it has anything but one claim at each path that gave way to another one, which nearly all have.
+        """
+        if self.superseded or any(origin is Origin.NARRATIVE for origin, *_ in self.contexts):
+            return None
+        found = []
+        for path, (before, after) in self.claims.items():
+            if len(before) > 1 or len(after) > 1:
+                return None
+            old, new = before[0][0] if before else None, after[0][0] if after else None
+            if old == new:
+                return None
+            found.append((path, old, new))
+        return found
+
+    def to_delta(self) -> Delta:
+        """Return the delta, with what readers need of it."""
+        claims = {
+            path: (_load_claims(before, self.contexts), _load_claims(after, self.contexts))
+            for path, (before, after) in self.claims.items()
+        }
+        return Delta(self.revision, claims, superseded=self.superseded)
+
 
 class StoredChange(Struct, frozen=True, array_like=True, gc=False):
     """A delta as it is applied: its claims before it are decoded only where others may stay beside those after it."""
@@ -110,15 +135,14 @@ def encode_delta(delta: Delta) -> bytes:
     return _encoder.encode(StoredDelta(delta.revision, list(contexts), claims, delta.superseded))
 
 
+def decode_stored_delta(data: bytes) -> StoredDelta:
+    """Return a delta as a row holds it, once it is decompressed."""
+    return _delta_decoder.decode(data)
+
+
 def decode_delta(data: bytes) -> Delta:
     """Return an encoded delta, with what readers need of it."""
-    stored = _delta_decoder.decode(data)
-    contexts = stored.contexts
-    claims = {
-        path: (_load_claims(before, contexts), _load_claims(after, contexts))
-        for path, (before, after) in stored.claims.items()
-    }
-    return Delta(stored.revision, claims, superseded=stored.superseded)
+    return decode_stored_delta(data).to_delta()
 
 
 def encode_fold(delta: Delta) -> bytes | None:
