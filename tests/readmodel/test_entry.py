@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.event import Event, Origin
 from ogpgraph.domain.fold import derive_delta, evolve, no_events
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
-from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_delta
+from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_delta, diff_encoded
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.queries import PageRequest
+from ogpgraph.readmodel.states import encode_delta
 from ogpgraph.storage.event_log import CorruptEvent
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.domain.events import HEADER, SIBLING_LIST, build_aggregate, event, text_value
+from tests.domain.values import events
 from tests.support.writers import register_commitment
 
 PENDING = Rating(RatingState.PENDING)
@@ -25,6 +31,19 @@ PENDING = Rating(RatingState.PENDING)
 def changes(before: Aggregate, *, facts: dict[str, Any], **envelope: Any) -> list[FieldChange]:
     applied = event(before.revision + 1, facts, **envelope)
     return diff_delta(derive_delta(before, applied, no_events))
+
+
+@given(events, events, st.sampled_from(Origin), st.booleans())
+def test_the_changes_of_an_encoded_delta_are_those_of_the_delta(
+    first: Event, second: Event, origin: Origin, is_repeated: bool
+) -> None:
+    first = structs.replace(first, withdraws=(), amends={})
+    facts = {**second.facts, **(first.facts if is_repeated else {})}
+    envelope = structs.replace(second.envelope, origin=origin)
+    before = evolve(Aggregate(first.stream, first.revision - 1), first)
+    applied = Event(first.stream, first.revision + 1, second.name, envelope, facts)
+    for delta in (derive_delta(Aggregate(first.stream), first, no_events), derive_delta(before, applied, no_events)):
+        assert diff_encoded(encode_delta(delta)) == diff_delta(delta)
 
 
 def test_change_has_the_value_before_and_after() -> None:
