@@ -126,7 +126,9 @@ class Subject(SubjectFacts):
     @classmethod
     def of(cls, state: Aggregate, snapshot: Snapshot) -> Self:
         """Return the object of an aggregate; raises LookupError if it is not of this type."""
-        return cls.find_type(state.id)(stream=state.id, snapshot=snapshot, load_state=lambda: state)
+        found = cls.find_type(state.id)(stream=state.id, snapshot=snapshot)
+        found.state = state
+        return found
 
     @classmethod
     def find_type(cls, stream: str) -> type[Self]:

@@ -35,7 +35,7 @@ class SubjectFacts(Node):
 
     stream: strawberry.Private[str]
     snapshot: strawberry.Private[Snapshot]
-    load_state: strawberry.Private[Callable[[], Aggregate]]
+    load_state: strawberry.Private[Callable[[], Aggregate] | None] = None
     known_code: strawberry.Private[str | None] = None
     """Its code where that is known without its state, as of what entries are about: a page of these often has no more
     of it, and to make a hundred past states takes longer than all the rest of the page."""
@@ -43,6 +43,7 @@ class SubjectFacts(Node):
     @cached_property
     def state(self) -> Aggregate:
         """The state of the thing, loaded when it is first needed."""
+        assert self.load_state
         return self.load_state()
 
     def identify(self) -> StateId:

@@ -59,6 +59,9 @@ class AggregateReader(Protocol):
     def load(self, requested: Iterable[tuple[AggregateSnapshot, str]]) -> None:
         """Load aggregates into snapshots, unless they are loaded."""
 
+    def load_states(self, versions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Aggregate]:
+        """Return the states of streams since the positions of some of their entries."""
+
     def fetch(self, statement: SqlStatement) -> list[Row]:
         """Return the rows that a statement selects."""
 
@@ -163,6 +166,18 @@ class AggregateSnapshot:
         self.session.load((self, stream) for stream in requested)
         found = ((stream, self._loaded[aggregate_type_of(stream)].get(stream)) for stream in requested)
         return {stream: aggregate for stream, aggregate in found if aggregate is not None}
+
+    def load_versions(self, aggregate_type: str, versions: Sequence[int]) -> list[Aggregate]:
+        """Return the aggregates of a type that are as they are here since some positions, in the order of these.
+
+        Raises KeyError for a position without one.
+        """
+        streams = self.session.state.streams.streams_of(versions)
+        states = self.session.load_states(zip(streams, versions, strict=True))
+        found = [states[version] for version in zip(streams, versions, strict=True)]
+        self._loaded[aggregate_type].update(zip(streams, found, strict=True))
+        self._since.update(zip(streams, versions, strict=True))
+        return found
 
     def find_by_code(self, aggregate_type: str, code: str) -> Aggregate | None:
         """Return the aggregate of a code in any case, also of a former code or of the key it had before, or None."""
@@ -334,12 +349,12 @@ class AggregateSnapshot:
 
     def read_loaded_text(self, reference: str) -> str | None:
         """Return a text that was fetched, None where it was removed; raises CorruptText."""
-        text = require_whole(self._texts.get(reference))
-        if text is None:
-            self.session.missing_texts += 1
-        else:
+        text = self._texts.get(reference)
+        if isinstance(text, str):  # nearly always
             self.session.count_characters(len(text))
-        return text
+            return text
+        self.session.missing_texts += 1
+        return require_whole(text)
 
     def load_texts(self, references: Iterable[str]) -> None:
         missing = {reference for reference in references if reference not in self._texts}

@@ -257,10 +257,11 @@ class StreamTable:
 
     def code_at(self, stream: str, position: int) -> str:
         """Return the code of a stream at a position; empty before its first entry, and where no list shows it."""
-        slot = self.slot(stream)
-        if slot is None or self._of(stream).first_positions[slot] > position:
+        streams = self._of(stream)
+        slot = streams.slots.get(stream)
+        if slot is None or streams.first_positions[slot] > position:
             return ""
-        return self._of(stream).code_at(slot, position)
+        return streams.code_at(slot, position)
 
     def size_bytes(self) -> int:
         """Return about how many bytes the table takes."""

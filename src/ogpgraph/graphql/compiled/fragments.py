@@ -285,12 +285,8 @@ def read_aggregates(
     versions: Sequence[int], view: Snapshot, template: Snapshot, class_: type[Subject]
 ) -> list[Subject]:
     """Return the aggregates of versions, which a view has, as objects that are read through a template of it."""
-    streams = view.session.state.streams.streams_of(versions)
-    states = view.find_many(streams)
-    found = [Subject.of(states[stream], template) for stream in streams]
-    if any(type(each) is not class_ for each in found) or list(map(view.since, streams)) != list(versions):
-        refuse(found)
-    return found
+    states = view.load_versions(class_.AGGREGATE_TYPE, versions)
+    return [class_.of(state, template) for state in states]
 
 
 class LinkJoin:
