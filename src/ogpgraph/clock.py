@@ -58,8 +58,8 @@ def format_timestamp(moment: datetime) -> str:
         utc = moment.astimezone(UTC)
     except OverflowError:  # within a day of the first or last year
         utc = _FIRST if moment.year == MINYEAR else _LAST
-    # strftime would write the years before 1000 with fewer than four digits.
-    return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    # strftime would write the years before 1000 with fewer than four digits. With an offset it takes twice as long.
+    return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 _RFC_3339: Final = re.compile(

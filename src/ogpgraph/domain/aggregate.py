@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from datetime import datetime
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from msgspec import Struct
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.values import Rating, Value
 from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState
+from ogpgraph.lazy import cached_property
 
 FOLD_VERSION = 6
 """The version of `evolve` and of the form of `Aggregate`: cached aggregates of another version are not used."""

@@ -101,9 +101,12 @@ class RatingAt(NamedTuple):
 def ratings_of(commitment: Aggregate, indicator: Indicator | None = None) -> list[RatingAt]:
     """Return the ratings of a commitment, of all indicators or of one, by indicator, stage and OGP value."""
     if "ratings" not in commitment.cache:
-        stated = ((path, claim.value) for path, claim in commitment.claims_under("ratings/"))
-        found = [RatingAt(*_parse_rating_path(p), p, rating) for p, rating in stated if isinstance(rating, Rating)]
-        commitment.cache["ratings"] = sorted(found, key=_place)
+        claims = commitment.current_claims
+        paths = sorted(commitment.paths_under("ratings/"), key=_place_of_path)
+        stated = [(path, claims[path].value) for path in paths]
+        commitment.cache["ratings"] = [
+            RatingAt(*_parse_rating_path(path), path, rating) for path, rating in stated if isinstance(rating, Rating)
+        ]
     ratings: list[RatingAt] = commitment.cache["ratings"]
     return [each for each in ratings if each.indicator == indicator] if indicator else list(ratings)
 
@@ -133,6 +136,13 @@ def later_without_data(chosen: RatingAt, ratings: Iterable[RatingAt]) -> tuple[R
 def _parse_rating_path(path: str) -> tuple[Indicator, Stage, OgpValue | None]:
     _, indicator, stage, *ogp_value = path.split("/")
     return Indicator(indicator), Stage(stage), OgpValue(ogp_value[0]) if ogp_value else None
+
+
+@lru_cache(maxsize=1_000)
+def _place_of_path(path: str) -> tuple[int, int, int]:
+    """Return the place of the rating at a path, as `_place` does."""
+    indicator, stage, ogp_value = _parse_rating_path(path)
+    return _INDICATOR_ORDER[indicator], _STAGE_ORDER[stage], _OGP_VALUE_ORDER[ogp_value]
 
 
 def _place(rating: RatingAt) -> tuple[int, int, int]:

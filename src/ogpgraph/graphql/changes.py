@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 import strawberry
@@ -47,9 +46,9 @@ class Change:
         """Return a change with its texts in place of their references."""
         before, after = change.before, change.after
         if isinstance(before, TextReference):
-            before = keep_damage(partial(_replace_references, before, find_text))
+            before = keep_damage(_replace_references, before, find_text)
         if isinstance(after, TextReference):
-            after = keep_damage(partial(_replace_references, after, find_text))
+            after = keep_damage(_replace_references, after, find_text)
         return cls(path=change.path, before=before, after=after)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 from graphql import GraphQLError
 
@@ -14,6 +14,7 @@ from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.damage import DamagedRecord
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _SPLIT_DOCUMENT = "Split the document, or select less: see [Cost](clients.md#cost)."
@@ -96,14 +97,14 @@ class LimitExceeded(Exception):
         self.code = code
 
 
-def keep_damage(read: Callable[[], T]) -> T:
+def keep_damage(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Return the result of reading one field of an object that has several; damage is returned instead of raised.
 
     An error that is the value of a field is reported as the error of that field, so that the others of the object are
     complete. The field has to be nullable.
     """
     try:
-        return read()
+        return read(*args, **kwargs)
     except DamagedRecord as damaged:
         return damaged  # type: ignore[return-value]  # graphql-core raises it where the field is selected
 
