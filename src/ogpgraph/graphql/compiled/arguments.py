@@ -13,17 +13,31 @@ from typing import Any, Final, NamedTuple
 
 import strawberry
 from graphql import (
+    ArgumentNode,
+    BooleanValueNode,
+    EnumValueNode,
     FieldNode,
+    FloatValueNode,
+    GraphQLArgument,
     GraphQLError,
     GraphQLField,
+    GraphQLInputField,
+    GraphQLInputObjectType,
     GraphQLSchema,
+    IntValueNode,
+    ObjectFieldNode,
+    ObjectValueNode,
+    StringValueNode,
     Undefined,
+    ValueNode,
     VariableDefinitionNode,
+    VariableNode,
     get_nullable_type,
     is_leaf_type,
 )
 from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
 from graphql.execution.values import VariableValues, VariableValueSource, get_argument_values, get_variable_values
+from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
 from strawberry.relay.types import GlobalID
 from strawberry.scalars import is_scalar
 from strawberry.types.arguments import StrawberryArgument, convert_argument
@@ -95,18 +109,84 @@ class FieldArguments:
         names = schema.config.name_converter
         self._field = field
         self._node = node
+        self._template = _build_template(field.args, node.arguments)
         self._arguments = [
             (names.from_argument(each), each.python_name, _find_converter(schema, each.type)) for each in declared
         ]
 
     def __call__(self, variables: VariableValues) -> dict[str, Any]:
         """Return the arguments for the variables of a request; raises what their coercion and conversion raise."""
-        values = get_argument_values(self._field, self._node, variables)
+        values = None if self._template is None else _fill(self._template, variables.coerced)
+        if values is None:
+            values = get_argument_values(self._field, self._node, variables)
         return {
             python_name: _convert(convert, values[name])
             for name, python_name, convert in self._arguments
             if name in values
         }
+
+
+# Values that are written in a document
+
+
+class _VariableName(NamedTuple):
+    """The place of a variable in a template."""
+
+    name: str
+
+
+_Template = dict[str, Any]
+"""Name → a constant, the name of a variable, or the template of an object."""
+_SCALAR_NODES: Final = (IntValueNode, FloatValueNode, StringValueNode, BooleanValueNode, EnumValueNode)
+
+
+def _build_template(
+    declared: Mapping[str, GraphQLArgument] | Mapping[str, GraphQLInputField],
+    nodes: Sequence[ArgumentNode] | Sequence[ObjectFieldNode] | None,
+) -> _Template | None:
+    """Return the values of arguments or of fields of an input; None where graphql-core has to find them each time.
+
+    These have a null in them, a list, or what is not written as it is declared.
+    """
+    given = {node.name.value: node.value for node in nodes or ()}
+    if not given.keys() <= declared.keys():
+        return None
+    template = {name: _build_value(each, given.get(name)) for name, each in declared.items()}
+    if None in template.values():
+        return None
+    return {name: value for name, value in template.items() if value is not Undefined}
+
+
+def _build_value(declared: GraphQLArgument | GraphQLInputField, node: ValueNode | None) -> Any:
+    """Return what a template has of an argument or a field, Undefined where it is omitted; None if nothing can be."""
+    type_ = get_nullable_type(declared.type)
+    if declared.out_name is not None:
+        return None
+    if node is None:
+        return None if declared.type is not type_ and declared.default is None else coerce_default_value(declared)
+    if isinstance(node, VariableNode):
+        return _VariableName(node.name.value)
+    if isinstance(node, ObjectValueNode) and isinstance(type_, GraphQLInputObjectType) and not type_.is_one_of:
+        return _build_template(type_.fields, node.fields)
+    if isinstance(node, _SCALAR_NODES) and is_leaf_type(type_):
+        value = coerce_input_literal(node, type_)
+        return None if value is Undefined else value
+    return None
+
+
+def _fill(template: _Template, variables: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the values of a template; None where a variable is null or missing, of which graphql-core knows more."""
+    values = {}
+    for name, value in template.items():
+        filled = value
+        if type(value) is _VariableName:
+            filled = variables.get(value.name)
+        elif type(value) is dict:
+            filled = _fill(value, variables)
+        if filled is None:
+            return None
+        values[name] = filled
+    return values
 
 
 class _InputField(NamedTuple):
