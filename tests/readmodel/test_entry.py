@@ -14,7 +14,7 @@ from ogpgraph.domain.event import Event, Origin
 from ogpgraph.domain.fold import derive_delta, evolve, no_events
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
-from ogpgraph.readmodel.entry import FieldChange, TextReference, diff_delta, diff_encoded
+from ogpgraph.readmodel.entry import FieldChange, TextReference, changed_paths, diff_delta, diff_encoded
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.states import encode_delta
@@ -65,6 +65,23 @@ def test_rating_changes_field_by_field() -> None:
         FieldChange("ratings/COMPLETION/DESIGN/statedAs", None, TextReference(text="a" * 64)),
         FieldChange("ratings/COMPLETION/DESIGN/value", None, "COMPLETE"),
     ]
+
+
+@pytest.mark.parametrize("stated_as", [None, "text-1"])
+@pytest.mark.parametrize("irm_report", [None, "text-2"])
+@pytest.mark.parametrize("value", [None, RatingValue.LIMITED])
+@pytest.mark.parametrize("before", [{}, {"ratings/COMPLETION/MIDTERM": PENDING}])
+def test_an_entry_is_found_by_the_paths_of_its_changes(
+    before: dict[str, Any], value: RatingValue | None, irm_report: str | None, stated_as: str | None
+) -> None:
+    facts = {
+        "title/en": text_value("Title"),
+        "ratings/COMPLETION/MIDTERM": Rating(RatingState.RATED, value, stated_as, irm_report),
+        "observations": Observation("sha256:0", "text-3", "r"),
+    }
+    aggregate = build_aggregate((before, {})) if before else Aggregate("commitment-1")
+    delta = derive_delta(aggregate, event(2 if before else 1, facts), no_events)
+    assert changed_paths(delta) == sorted({change.path for change in diff_delta(delta)})
 
 
 def test_lists_and_observations_have_fields() -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress
 from typing import Any, Final
 
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Claim, select_current
+from ogpgraph.domain.aggregate_type import PATH_CACHE_SIZE
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.delta import Delta
 from ogpgraph.domain.event import Envelope, Event
@@ -207,7 +210,10 @@ def changed_paths(delta: Delta) -> list[str]:
     others = {}
     for path, (before, after) in delta.claims.items():
         if not before and (value := _current_value(path, after)) is not None:  # nearly always
-            if isinstance(value, _COMPOUND_TYPES):
+            if isinstance(value, Rating):
+                has_fields = value.value is not None, bool(value.stated_as), bool(value.irm_report)
+                paths.update(_rating_paths(path, *has_fields))
+            elif isinstance(value, Observation):
                 paths.update(field for field, _ in iter_fields(path, value))
             else:
                 paths.add(path)
@@ -217,6 +223,13 @@ def changed_paths(delta: Delta) -> list[str]:
         rest = Delta(delta.revision, others, superseded=delta.superseded)
         paths.update(change.path for change in diff_delta(rest))
     return sorted(paths)
+
+
+@lru_cache(maxsize=PATH_CACHE_SIZE)  # most commitments have the same ratings
+def _rating_paths(path: str, *has_fields: bool) -> tuple[str, ...]:
+    """Return the paths of the fields that `iter_fields` finds in a rating that has some of those besides the state."""
+    state, *others = FIELDS_OF_VALUES[Rating]
+    return f"{path}/{state}", *(f"{path}/{name}" for name in compress(others, has_fields))
 
 
 def _current_value(path: str, claims: tuple[Claim, ...]) -> Value | None:
