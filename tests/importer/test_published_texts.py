@@ -86,6 +86,12 @@ def test_a_file_in_another_form_of_the_same_text_has_no_changed_row(make_system:
     assert dump_record(other) == dump_record(system)
 
 
+@given(st.text(st.characters(codec="ascii")) | st.text(st.sampled_from(" \t\u2800\u0301a")))
+def test_a_text_can_be_seen_if_one_of_its_characters_can(text: str) -> None:
+    seen = [each for each in text if unicodedata.category(each)[0] in "LNPS" and each != "\u2800"]
+    assert has_visible_character(text) == bool(seen)
+
+
 @given(st.text(st.characters(exclude_categories=())))
 def test_cleaning_loses_nothing_that_can_be_seen(text: str) -> None:
     def visible(text: str) -> str:

@@ -169,7 +169,7 @@ def _validate_reference(path: str, value: Value, aggregate_type: str, find: Find
 
 
 def _validate_value(path: str, value: object, value_type: Any) -> None:
-    if value_type == PartialDate and isinstance(value, str):
+    if isinstance(value, str) and value_type == PartialDate:
         validate_partial_date(value, path)
         return
     try:

@@ -56,6 +56,8 @@ def clean_published_text(text: str) -> str:
 
 def has_visible_character(text: str) -> bool:
     """Return whether a text has a character that can be seen, so that it is not taken for an empty one."""
+    if text.isascii() and text.isprintable():  # nearly always; of these characters only the blank is not seen
+        return bool(text) and not text.isspace()
     return any(unicodedata.category(each)[0] in _VISIBLE_CATEGORIES and each not in _INVISIBLE for each in text)
 
 

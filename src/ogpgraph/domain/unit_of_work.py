@@ -126,6 +126,8 @@ class UnitOfWork:
         self._deltas: list[Delta] = []
         self.context = context
         self.texts: dict[str, tuple[bytes, str]] = {}  # reference → salt and text
+        self._references: dict[str, str] = {}
+        """Text → reference: what a file says of many ratings is the same few words."""
         self._reason = self.text_ref(context.reason, "reason") if context.reason else None
 
     # Aggregates
@@ -280,9 +282,12 @@ class UnitOfWork:
 
         Raises Invalid, naming the field, for a text that shows nothing or has a control character.
         """
+        if (known := self._references.get(text)) is not None:
+            return known
         valid = normalize_text(text, field)
         reference, salt = self._repository.create_reference(valid)
         self.texts[reference] = (salt, valid)
+        self._references[text] = reference
         return reference
 
     def text_value(self, text: str, translation_kind: TranslationKind = TranslationKind.ORIGINAL) -> TextValue:
