@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import VALUES_OF, CoCreationValue, CommitmentStatus, Indicator, RatingState, RatingValue
@@ -150,8 +151,7 @@ class ParsedRow:
         self.add_remark(column, "unrecognised", " ".join(cell.split())[:_MAX_REMARK_LENGTH])
 
 
-@dataclass(frozen=True, slots=True)
-class _Cell:
+class _Cell(NamedTuple):
     """A cell that is not empty, after cleaning, with its column and the row that it belongs to."""
 
     parsed: ParsedRow
@@ -179,6 +179,8 @@ class RowParser:
             name: {fold(spelling): value for value, found in column.value_spellings.items() for spelling in found}
             for name, column in codebook.columns.items()
         }
+        self._ratings: dict[tuple[str, str], ReportedRating] = {}
+        """What was read from a column and a cell's text: of a file's ratings, few differ."""
 
     def parse(self, row: SheetRow) -> ParsedRow:
         """Return the facts of a row, with remarks on the cells that were repaired or not understood."""
@@ -245,7 +247,7 @@ class RowParser:
     # Values
 
     def _parse_cell(self, cell: _Cell, span: Span) -> None:
-        if _EMAIL.search(cell.text):
+        if "@" in cell.text and _EMAIL.search(cell.text):
             cell.parsed.add_remark(cell.name, "e-mail", "contains an e-mail address, which is masked in every answer")
         path = cell.column.path or "title/en"
         value = self._parse_value(cell)
@@ -293,22 +295,27 @@ class RowParser:
         return cell.parsed.report_repair(cell.name, date, kind_prefix="date-")
 
     def _parse_rating(self, cell: _Cell) -> ReportedRating:
-        state = parse_rating_state(cell.text)
-        if state is not None:
-            return ReportedRating(state, None, cell.text)
-        value = self._find_rating_value(cell)
-        if value is None:
+        key = cell.name, cell.text
+        if (rating := self._ratings.get(key)) is None:
+            rating = self._ratings[key] = self._read_rating(cell.column, cell.name, cell.text)
+        if rating.state is RatingState.UNRECOGNISED:
             cell.report_unrecognised()
-            return ReportedRating(RatingState.UNRECOGNISED, None, cell.text)
-        if cell.text == "1" and cell.column.path in _YES_NO_PATHS:
+        elif rating.value and cell.text == "1" and cell.column.path in _YES_NO_PATHS:
             cell.parsed.add_remark(cell.name, "repaired", "1 was read as Yes")
-        return ReportedRating(RatingState.RATED, value, cell.text)
+        return rating
 
-    def _find_rating_value(self, cell: _Cell) -> RatingValue | None:
-        spelling = fold(_ENUMERATION.sub("", cell.text)) if len(cell.text) <= _MAX_VALUE_LENGTH else ""
-        if spellings := self._rating_values[cell.name]:
+    def _read_rating(self, column: CodebookColumn, name: str, text: str) -> ReportedRating:
+        state = parse_rating_state(text)
+        if state is not None:
+            return ReportedRating(state, None, text)
+        value = self._find_rating_value(column, name, text)
+        return ReportedRating(RatingState.RATED if value else RatingState.UNRECOGNISED, value, text)
+
+    def _find_rating_value(self, column: CodebookColumn, name: str, text: str) -> RatingValue | None:
+        spelling = fold(_ENUMERATION.sub("", text)) if len(text) <= _MAX_VALUE_LENGTH else ""
+        if spellings := self._rating_values[name]:
             return spellings.get(spelling)
-        _, about, *_ = cell.column.path.split("/")
+        _, about, *_ = column.path.split("/")
         if about in Indicator.__members__:
             meaning = self._labels.ratings[Indicator(about)].meanings.get(spelling)
             if isinstance(meaning, RatingValue):
@@ -364,7 +371,7 @@ def _clean_cell(parsed: ParsedRow, column: str, cell: str) -> str | None:
     if not cell:
         return ""
     cleaned = clean_short_cell(cell) if len(cell) <= _MAX_CACHED_LENGTH else clean_cell(cell)
-    return parsed.report_repair(column, cleaned)
+    return parsed.report_repair(column, cleaned) if cleaned.repair or cleaned.doubt else cleaned.text
 
 
 def _parse_simple_value(cell: _Cell) -> Value | None:
