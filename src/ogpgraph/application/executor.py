@@ -152,6 +152,7 @@ class CommandExecutor:
             try:
                 if self._save(group, decide_locked, projects=projects):
                     return
+                continue  # with no pause: whoever was overtaken waits for the log's lock anyway
             except _NotProjected as error:  # so they are stored alone: the projection stops before them, and says why
                 log.warning("saves cannot be projected with their events", reason=repr(error.__cause__))
                 projects = False
