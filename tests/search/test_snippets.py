@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ogpgraph.search.snippets import SNIPPET_LENGTH, cut_snippet
+from ogpgraph.search.snippets import LEAD, SNIPPET_LENGTH, cut_snippet
 from ogpgraph.search.words import find_words
 
 LONG = " ".join(f"word{number}" for number in range(300))
@@ -43,3 +43,19 @@ def test_highlights_are_words_of_the_text_in_order_without_overlap(text: str, pl
         assert highlight.start in starts
         end = highlight.end
     assert bool(snippet.highlights) == bool(starts)
+
+
+@given(st.text(alphabet="aé開œ .'", max_size=900), st.integers(0, 200))
+def test_a_snippet_begins_with_a_word_before_the_first_highlight_and_ends_with_the_last_that_fits(
+    text: str, place: int
+) -> None:
+    words = list(find_words(text))
+    snippet = cut_snippet(text, [place])
+    end = snippet.start + len(snippet.text)
+    if place < len(words) and words[place].start > LEAD:
+        assert snippet.start == min(each.start for each in words if each.start >= words[place].start - LEAD)
+    else:
+        assert snippet.start == 0
+    if end < len(text):
+        limit = max(snippet.start + SNIPPET_LENGTH, words[place].end if place < len(words) else 0)
+        assert end == max((each.end for each in words if snippet.start < each.end <= limit), default=limit)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import takewhile
 from typing import Final, NamedTuple
 
-from ogpgraph.search.words import Span, find_word_start, iter_spans, locate_words
+import numpy as np
+
+from ogpgraph.search.words import WordBounds, locate_words
+
+Span = tuple[int, int]
+"""A word of a text: from one code point until before another."""
 
 SNIPPET_LENGTH: Final = 240
 """The code points of a snippet at most, unless a single word is longer."""
@@ -34,10 +38,12 @@ def cut_snippet(text: str, places: Collection[int]) -> Snippet:
 
     It begins and ends between words. Without places it is the beginning of the text.
     """
-    marked = list(locate_words(text, sorted(places)))
+    words = locate_words(text)
+    known = [place for place in sorted(places) if place < len(words.starts)]
+    marked = list(zip(words.starts.take(known).tolist(), words.ends.take(known).tolist(), strict=True))
     first, last = _choose_window(marked)
-    start = _start_of(text, marked[first][0]) if marked else 0
-    end = _end_of(text, start, marked[last][1] if marked else 0)
+    start = _start_of(words, marked[first][0]) if marked else 0
+    end = _end_of(text, words, start, marked[last][1] if marked else 0)
     inside = (each for each in marked[first : last + 1] if each[1] <= end)
     return Snippet(text[start:end], start, tuple(_merge(inside, start)))
 
@@ -54,19 +60,19 @@ def _choose_window(marked: Sequence[Span]) -> tuple[int, int]:
     return best
 
 
-def _start_of(text: str, wanted: int) -> int:
+def _start_of(words: WordBounds, wanted: int) -> int:
     """Return where a snippet begins that has some text before a word: at the beginning of a word, or of the text."""
-    return 0 if wanted <= LEAD else find_word_start(text, wanted - LEAD)
+    return 0 if wanted <= LEAD else int(words.starts[np.searchsorted(words.starts, wanted - LEAD)])
 
 
-def _end_of(text: str, start: int, least: int) -> int:
+def _end_of(text: str, words: WordBounds, start: int, least: int) -> int:
     """Return where a snippet ends: at the end of the text or of a word."""
     limit = max(start + SNIPPET_LENGTH, least)
     if len(text) <= limit:
         return len(text)
-    ends = (start + end for _, end in iter_spans(text[start : limit + 1]))  # one more shows whether a word goes on
-    *_, end = (limit, *takewhile(lambda each: each <= limit, ends))
-    return end
+    following = int(np.searchsorted(words.ends, limit, side="right"))
+    end = int(words.ends[following - 1]) if following else 0
+    return end if end > start else limit  # where a single word is longer
 
 
 def _merge(marked: Iterable[Span], start: int) -> Iterator[Highlight]:
