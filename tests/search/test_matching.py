@@ -16,7 +16,7 @@ from ogpgraph.search.occurrences import NO_OCCURRENCES, collect
 from ogpgraph.search.postings import Numbers
 from ogpgraph.search.query import parse_query
 from ogpgraph.search.scoring import Matches
-from ogpgraph.search.text_index import TextIndex, TextRow
+from ogpgraph.search.text_index import NO_PART, TextIndex, TextRow
 from ogpgraph.search.view import View
 
 _WORDS = ("water", "open", "budget", "road")
@@ -46,6 +46,7 @@ def index_texts(texts: Sequence[Sequence[str]]) -> View:
     owner_count = len(texts) // _TEXTS_OF_OWNER + 1
     return View(
         index,
+        ("now",),
         valid,
         owner_count,
         index.part_columns.count,
@@ -76,7 +77,8 @@ def test_a_phrase_is_found_where_its_words_follow_one_another(
         for number, words in enumerate(texts)
         if any(words[start : start + len(phrase)] == phrase for start in range(len(words)))
     ]
-    assert found.tolist() == np.flatnonzero(view.objects_of(np.array(having, dtype=np.int64))).tolist()
+    owners, parts = view.column("owner")[having], view.column("part")[having]
+    assert found.tolist() == sorted({*owners.tolist(), *(parts[parts != NO_PART] + view.owner_count).tolist()})
 
 
 @given(
@@ -104,3 +106,25 @@ def test_the_best_are_the_best_of_all(texts: list[list[str]], query: str, limit:
 def test_a_letter_with_many_accents_is_not_taken_for_misspelt() -> None:
     view = index_texts([["da"], ["do"]])
     assert match_text("d\u0301\u0301\u0301\u0301", view).near == ()
+
+
+@given(
+    texts=_TEXTS,
+    query=st.lists(st.sampled_from(_WORDS), min_size=1, max_size=3).map(" ".join),
+    valid=st.lists(st.booleans(), min_size=14, max_size=14),
+)
+def test_points_that_are_kept_are_those_of_the_state_that_is_searched(
+    texts: list[list[str]], query: str, valid: list[bool]
+) -> None:
+    view = index_texts(texts)
+    past = view._replace(state=("past",), valid=view.valid & np.array(valid[: len(texts)], dtype=np.bool_))
+    for each in (view, past):
+        expected = match_text(query, each)
+        for _ in range(2):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(matching, "collect", partial(collect, frequent=0))
+                found = match_text(query, each)
+            assert found.numbers.tolist() == expected.numbers.tolist()
+            scores = (every.score_best(every.numbers, len(every.numbers) + 1, None)[1] for every in (found, expected))
+            assert len({tuple(all_scores.tolist()) for all_scores in scores}) == 1
+    assert view.texts.object_points.bytes or not any(word in text for word in query.split() for text in texts)

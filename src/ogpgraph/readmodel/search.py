@@ -101,11 +101,13 @@ class Search:
     @cached_property
     def _view(self) -> View:
         texts, valid = self._texts, self._valid
+        commitments = self._index_of("commitment")
         return View(
             texts,
+            (commitments.position, commitments.day, len(valid.owners), valid.part_count),
             valid.rows,
             len(valid.owners),
-            texts.part_columns.count,
+            valid.part_count,
             SEARCHED_FIELDS.weights,
             SEARCHED_FIELDS.named,
             self._find_code,

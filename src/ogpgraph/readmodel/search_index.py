@@ -97,11 +97,13 @@ SEARCHED_FIELDS: Final = SearchedFields()
 class ValidRows(NamedTuple):
     """The rows that are searched at a position and as of a day, and which aggregates lists show there.
 
-    `codes` are the codes that aggregates of a type have had until then, in order; they are read when they are needed.
+    `part_count` is how many parts were known with the rows. `codes` are the codes that aggregates of a type have had
+    until then, in order; they are read when they are needed.
     """
 
     rows: Mask
     owners: Mask
+    part_count: int
     codes: dict[str, Sequence[str]]
 
     def find_codes(self, index: Index, beginning: str) -> Sequence[str]:
@@ -135,7 +137,8 @@ class SearchedRows:
                 return known
             self._misses += 1
         owners = _listed_owners(index_of)
-        found = ValidRows(self.texts.find_valid(self.texts.count, position, day, owners), owners, {})
+        rows = self.texts.find_valid(self.texts.count, position, day, owners)
+        found = ValidRows(rows, owners, self.texts.part_columns.count, {})
         with self._lock:
             self._valid[key] = found
             while len(self._valid) > 1 and self._count_valid_bytes() > MAX_VALID_BYTES:

@@ -25,30 +25,25 @@ def match(query: Query, view: View, *, all_by_default: bool = False) -> Matches:
     """Return the objects that match a query; of one without a clause to fulfil none, or all by default."""
     near: dict[str, None] = {}
     found = [_match_clause(clause, view, near) for clause in query.required]
-    matching, chosen = _select_matching(found, view) if found else (np.full(view.object_count, all_by_default), found)
+    matching = _select_matching(found, view) if found else np.full(view.object_count, all_by_default)
     for excluded in query.excluded:
-        matching &= ~_match_clause(excluded, view, None).find_objects(view)
-    return Matches(query, view, np.flatnonzero(matching), chosen, tuple(near))
+        matching &= ~_match_clause(excluded, view, None).find_objects()
+    return Matches(query, view, np.flatnonzero(matching), found, tuple(near))
 
 
-def _select_matching(found: list[ClauseMatches], view: View) -> tuple[Mask, list[ClauseMatches]]:
-    """Return the objects that fulfil all clauses; where none does, those that fulfil most, if few are missing.
-
-    Clauses are returned as they are fulfilled there, at least.
-    """
-    chosen = list(found)
-    first, *others = sorted(range(len(found)), key=lambda number: len(found[number].marked.rows))
-    matching = found[first].find_objects(view)
-    for number in others:
-        chosen[number] = found[number].choose(np.flatnonzero(matching), view)
-        matching &= chosen[number].find_objects(view)
-    return (matching, chosen) if matching.any() else (_select_by_most(found, view), found)
+def _select_matching(found: Sequence[ClauseMatches], view: View) -> Mask:
+    """Return the objects that fulfil all clauses; where none does, those that fulfil most, if few are missing."""
+    first, *others = found
+    matching = first.find_objects()
+    for each in others:
+        matching &= each.find_objects()
+    return matching if matching.any() else _select_by_most(found, view)
 
 
 def _select_by_most(found: Sequence[ClauseMatches], view: View) -> Mask:
     counts = np.zeros(view.object_count, dtype=np.uint8)
     for each in found:
-        counts += each.find_objects(view)
+        counts += each.find_objects()
     most = int(counts.max(initial=0))
     if most < len(found) - len(found) // _LENIENT_WORDS:
         return np.zeros(view.object_count, dtype=np.bool_)
@@ -63,8 +58,7 @@ def _match_clause(clause: Clause, view: View, near: dict[str, None] | None) -> C
     """Return where a clause is fulfilled; words that are taken for those meant are added to `near`, unless None."""
     view.checkpoint()
     view = view.restrict(clause.field) if clause.field else view
-    occurrences = _find_words(clause, view, near)
-    return ClauseMatches(occurrences, occurrences.mark(view.valid, view.texts.marked_rows), _find_coded(clause, view))
+    return ClauseMatches(_find_words(clause, view, near), _find_coded(clause, view), view)
 
 
 def _find_coded(clause: Clause, view: View) -> Numbers:

@@ -42,7 +42,7 @@ class MarkedRows(NamedTuple):
         """Return some of the rows."""
         if chosen.all():  # as mostly in the present
             return self
-        return MarkedRows(self.rows[chosen], self.forms[chosen], self.frequencies[chosen])
+        return self.take(np.flatnonzero(chosen))  # once for all three: which is faster than by the mask
 
     def take(self, places: Numbers) -> MarkedRows:
         """Return the rows at some places."""
@@ -100,15 +100,15 @@ class Occurrences(NamedTuple):
 
     def _mark_all(self, row_count: int) -> MarkedRows:
         """Return all of the first rows that have one of several forms."""
-        forms, frequencies = np.zeros(row_count, dtype=np.uint8), np.zeros(row_count, dtype=np.int32)
+        forms, frequencies = np.zeros(row_count, dtype=np.uint8), np.zeros(row_count, dtype=np.uint8)
         for _, relation, postings in self._by_likeness():
             forms[postings.rows] = relation
-            frequencies[postings.rows] += postings.counts()  # each row is once in there
+            _add_limited(frequencies, postings.rows, _limit(postings.counts()))
         rare = _count_by_row(self.coded)
-        forms[rare.rows] = np.maximum(forms[rare.rows], rare.forms)
-        frequencies[rare.rows] += rare.frequencies
+        forms[rare.rows] = np.maximum(forms.take(rare.rows), rare.forms)
+        _add_limited(frequencies, rare.rows, rare.frequencies)
         rows = np.flatnonzero(forms != 0)
-        return MarkedRows(rows, forms.take(rows), _limit(frequencies.take(rows)))
+        return MarkedRows(rows, forms.take(rows), frequencies.take(rows))
 
     def _by_likeness(self) -> Sequence[FrequentForm]:
         """Return the frequent forms, those last that are most alike: they take the place of others in the same row."""
@@ -118,7 +118,8 @@ class Occurrences(NamedTuple):
         """Return the coded occurrences in some rows, ascending."""
         found = [self._coded_within(rows)]
         for form, relation, postings in self.frequent:
-            found.append(vocabulary.occurrences(form).take(postings.within(rows)) << FORM_BITS | relation)
+            if len(numbers := postings.within(rows)):
+                found.append(vocabulary.occurrences(form).take(numbers) << FORM_BITS | relation)
         return _merge(found)
 
     def _coded_within(self, rows: RowSet) -> Numbers:
@@ -144,6 +145,11 @@ def _count_by_row(coded: Numbers) -> MarkedRows:
 
 def _limit(frequencies: NDArray[np.int32] | Numbers) -> NDArray[np.uint8]:
     return np.minimum(frequencies, MAX_FREQUENCY).astype(np.uint8)
+
+
+def _add_limited(frequencies: NDArray[np.uint8], rows: Numbers, added: NDArray[np.uint8]) -> None:
+    """Add to the limited frequencies of some rows, each of which is once in there."""
+    frequencies[rows] = np.minimum(frequencies.take(rows) + added, MAX_FREQUENCY)
 
 
 def _merge(ascending: Sequence[Numbers]) -> Numbers:

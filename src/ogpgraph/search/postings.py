@@ -78,6 +78,13 @@ class RowSet:
         mask[self.numbers] = True
         return mask
 
+    def find_in(self, rows: Numbers) -> Numbers:
+        """Return the places at which some ascending rows are one of these."""
+        if len(self.numbers) * FEW < len(rows):
+            places, is_found = look_up(self.numbers, rows)
+            return places[is_found]
+        return np.flatnonzero(self.mask.take(rows))
+
 
 class Postings(NamedTuple):
     """The rows that have a form, ascending, and in each the number of its first occurrence; at last that of all.
@@ -119,15 +126,13 @@ class Postings(NamedTuple):
 
     def within(self, rows: RowSet) -> Numbers:
         """Return the numbers of the occurrences in some rows, ascending."""
-        if len(rows.numbers) * FEW < len(self.rows):
-            places, is_found = look_up(rows.numbers, self.rows)
-            chosen = places[is_found]
-        else:
-            chosen = np.flatnonzero(rows.mask.take(self.rows))
+        chosen = rows.find_in(self.rows)
+        if not len(chosen):  # as mostly with a rare form in few rows
+            return _NO_NUMBERS
         starts = self.starts.take(chosen)
         counts = self.starts.take(chosen + 1) - starts
         ends = np.cumsum(counts)
-        return np.repeat(starts - (ends - counts), counts) + np.arange(int(ends[-1]) if len(ends) else 0)
+        return np.repeat(starts - (ends - counts), counts) + np.arange(int(ends[-1]))
 
     def size_bytes(self) -> int:
         """Return how many bytes this takes."""

@@ -13,37 +13,69 @@ from ogpgraph.search.occurrences import FORM_BITS, NO_OCCURRENCES, MarkedRows, O
 from ogpgraph.search.points import CODE_POINTS, PAIR, text_points
 from ogpgraph.search.postings import PLACE_BITS, Mask, Numbers, RowSet, look_up
 from ogpgraph.search.query import Query
-from ogpgraph.search.text_index import NO_PART
+from ogpgraph.search.text_index import NO_PART, ObjectPoints
 from ogpgraph.search.view import View
 
 Scores = NDArray[np.int32]
-"""The scores of all objects, and of what is none: NO_PART is the last."""
+"""The scores of objects; those of all may have that of what is none after them: NO_PART is the last."""
 
 
-class ClauseMatches(NamedTuple):
-    """Where a clause is fulfilled: the occurrences of its last word, the rows that have it, and the coded aggregates.
-
-    The latter are the aggregates with a code that the clause may be.
-    """
+class ClauseRows(NamedTuple):
+    """The rows in which the words of a clause are, and the occurrences of the last of them."""
 
     occurrences: Occurrences
     marked: MarkedRows
-    coded: Numbers
 
-    def find_objects(self, view: View) -> Mask:
-        """Return which objects fulfil the clause."""
-        found = view.objects_of(self.marked.rows)
-        found[self.coded] = True
-        return found
-
-    def choose(self, objects: Numbers, view: View) -> ClauseMatches:
-        """Return where the clause is fulfilled in some objects at least."""
+    def choose(self, objects: Numbers, view: View) -> ClauseRows:
+        """Return those of the rows that are of some objects, or of others of the same aggregates."""
         return self._replace(marked=self.marked.choose(view.has_rows(objects, self.marked.rows)))
 
     def within(self, rows: Numbers, view: View) -> Numbers:
-        """Return the occurrences in those of some rows that fulfil the clause, ascending."""
-        chosen = RowSet(intersect(self.marked.rows, rows), len(view.valid))
+        """Return the occurrences in those of some rows that are among these, ascending."""
+        chosen = RowSet(_common_rows(self.marked.rows, rows, len(view.valid)), len(view.valid))
         return self.occurrences.within(chosen, view.texts.vocabulary) >> FORM_BITS
+
+
+class ClauseMatches:
+    """Where a clause is fulfilled, by its words or by a code."""
+
+    def __init__(self, occurrences: Occurrences, coded: Numbers, view: View) -> None:
+        """Take the occurrences of the last word, the aggregates with a code that the clause may be, and what it reads.
+
+        The view is that of the fields that the clause is restricted to.
+        """
+        self._occurrences = occurrences
+        self.coded = coded
+        self._view = view
+
+    @cached_property
+    def rows(self) -> ClauseRows:
+        """The rows in which the words are."""
+        return ClauseRows(self._occurrences, self._occurrences.mark(self._view.valid, self._view.texts.marked_rows))
+
+    @cached_property
+    def points(self) -> Scores:
+        """The points of all objects for the words: more than none where these are. Those of frequent words are kept."""
+        if not (self._occurrences.frequent and self._occurrences.forms):
+            return self._count_points()
+        kept, key = self._view.texts.object_points, (*self._view.state, *self._occurrences.forms)
+        if (known := kept.find(key)) is not None:
+            return known.expand(self._view.object_count)
+        points = self._count_points()
+        kept.add(key, ObjectPoints.of(points))
+        return points
+
+    def _count_points(self) -> Scores:
+        self._view.checkpoint()
+        scores = np.zeros(self._view.object_count + 1, dtype=np.int32)
+        _add_points(scores, self.rows.marked, self._view)
+        return scores[:-1]
+
+    def find_objects(self) -> Mask:
+        """Return which objects fulfil the clause."""
+        found = self.points > 0
+        found[self.coded] = True
+        return found
 
 
 class Matches:
@@ -58,16 +90,12 @@ class Matches:
         self._query = query
         self._view = view
         self.numbers = numbers
-        self._found = clauses
+        self._clauses = clauses
         self.near = near
 
     @cached_property
-    def _clauses(self) -> Sequence[ClauseMatches]:
-        """Where the clauses are fulfilled in the objects that match: mostly in far fewer rows than in all objects."""
-        return self._found if len(self._found) == 1 else self._choose(self._found, self.numbers)
-
-    def _choose(self, clauses: Sequence[ClauseMatches], numbers: Numbers) -> Sequence[ClauseMatches]:
-        return [each.choose(numbers, self._view) for each in clauses]
+    def _rows(self) -> Sequence[ClauseRows]:
+        return [each.rows for each in self._clauses]
 
     def score_best(self, numbers: Numbers, limit: int, below: int | None) -> tuple[Numbers, Numbers]:
         """Return those of some objects that may be the best so many, and their scores.
@@ -77,36 +105,38 @@ class Matches:
         first by what pairs add at most, then by what they add if they are wherever both words are in a text.
         """
         pairs = list(self._query.pairs())
-        clauses = self._clauses if len(numbers) == len(self.numbers) else self._choose(self._clauses, numbers)
-        scores = self._score_words(clauses)
+        scores = self._score_words(numbers)
         most = len(pairs) * PAIR * int(self._view.weights.max())
-        numbers = numbers[_may_be_best(scores.take(numbers), most, limit, below)]
+        may_be_best = _may_be_best(scores, most, limit, below)
+        numbers, scores = numbers[may_be_best], scores[may_be_best]
         if pairs:
-            clauses = self._choose(clauses, numbers)
-            most_of = self._score_pairs(clauses, pairs, must_follow=False).take(numbers)
-            numbers = numbers[_may_be_best(scores.take(numbers), most_of, limit, below)]
-            scores += self._score_pairs(self._choose(clauses, numbers), pairs, must_follow=True)
-        return numbers, scores.take(numbers).astype(np.int64)
+            rows = [each.choose(numbers, self._view) for each in self._rows]
+            most_of = self._score_pairs(rows, pairs, must_follow=False).take(numbers)
+            may_be_best = _may_be_best(scores, most_of, limit, below)
+            numbers, scores = numbers[may_be_best], scores[may_be_best]
+            rows = [each.choose(numbers, self._view) for each in rows]
+            scores += self._score_pairs(rows, pairs, must_follow=True).take(numbers)
+        return numbers, scores.astype(np.int64)
 
-    def _score_words(self, clauses: Sequence[ClauseMatches]) -> Scores:
-        """Return the points of objects for words."""
-        scores = np.zeros(self._view.object_count + 1, dtype=np.int32)
-        for clause in clauses:
-            self._view.checkpoint()
-            _add_points(scores, clause.marked, self._view)
-        coded = np.concatenate([NO_OCCURRENCES, *(each.coded for each in clauses)])
-        scores[coded] += CODE_POINTS  # once, however often it is in there
+    def _score_words(self, numbers: Numbers) -> Scores:
+        """Return the points of some objects, by ascending numbers, for words and codes."""
+        scores = np.zeros(len(numbers), dtype=np.int32)
+        for clause in self._clauses:
+            scores += clause.points.take(numbers)
+        coded = np.unique(np.concatenate([NO_OCCURRENCES, *(each.coded for each in self._clauses)]))
+        places, is_found = look_up(coded, numbers)
+        scores[places[is_found]] += CODE_POINTS  # once, however often it is in there
         return scores
 
     def _score_pairs(
-        self, clauses: Sequence[ClauseMatches], pairs: Sequence[tuple[int, int, int]], *, must_follow: bool
+        self, clauses: Sequence[ClauseRows], pairs: Sequence[tuple[int, int, int]], *, must_follow: bool
     ) -> Scores:
         """Return the points of objects for words that follow one another, or for those that are in one text."""
         scores = np.zeros(self._view.object_count + 1, dtype=np.int32)
         for first, second, distance in pairs:
             self._view.checkpoint()
             before, after = clauses[first], clauses[second]
-            rows = intersect(before.marked.rows, after.marked.rows)
+            rows = _common_rows(before.marked.rows, after.marked.rows, len(self._view.valid))
             if must_follow:
                 found = intersect(before.within(rows, self._view) + distance, after.within(rows, self._view))
                 rows = found >> PLACE_BITS
@@ -116,14 +146,14 @@ class Matches:
     def points(self, rows: Numbers) -> Numbers:
         """Return the points of some rows, without those of pairs."""
         points = np.zeros(len(rows), dtype=np.int64)
-        for clause in self._clauses:
+        for clause in self._rows:
             places, is_marked = look_up(rows, clause.marked.rows)
             points[is_marked] += _points_of(clause.marked.take(places[is_marked]), self._view)
         return points
 
     def occurrences_within(self, rows: Numbers) -> list[tuple[int, Numbers]]:
         """Return for each clause how many words it has, and the occurrences of the last of them in some rows."""
-        pairs = zip(self._query.required, self._clauses, strict=True)
+        pairs = zip(self._query.required, self._rows, strict=True)
         return [(len(clause.words), found.within(rows, self._view)) for clause, found in pairs]
 
 
@@ -135,6 +165,12 @@ def _may_be_best(scores: Scores, most: int | Scores, limit: int, below: int | No
     least = np.partition(certain, len(certain) - limit)[len(certain) - limit]
     chosen: Mask = scores + most >= least
     return chosen
+
+
+def _common_rows(first: Numbers, second: Numbers, row_count: int) -> Numbers:
+    """Return the rows that two ascending arrays have in common."""
+    fewer, more = sorted((first, second), key=len)
+    return more.take(RowSet(fewer, row_count).find_in(more))
 
 
 def _points_of(marked: MarkedRows, view: View) -> NDArray[np.int32]:
@@ -178,8 +214,10 @@ def _add_best(
     is_first = np.ones(len(cells), dtype=np.bool_)
     np.not_equal(cells[1:], cells[:-1], out=is_first[1:])
     if not is_first.all():
-        first = np.flatnonzero(is_first)
-        rows, points = rows.take(first), np.maximum.reduceat(points, first)
+        first, others = np.flatnonzero(is_first), np.flatnonzero(~is_first)
+        best = points.take(first)
+        np.maximum.at(best, others - np.arange(1, len(others) + 1), points.take(others))  # mostly few, unlike all
+        rows, points = rows.take(first), best
     np.add.at(scores, object_of_row.take(rows), points)
 
 

@@ -30,7 +30,8 @@ _ROW_COLUMNS: Final = (
 _ROW_BYTES: Final = 250
 """About what a row takes in memory besides its words: its columns, its path and its reference."""
 _FIRST_CAPACITY: Final = 1_024
-_MARKED_BYTES: Final = 32 * 2**20
+_MARKED_BYTES: Final = 64 * 2**20
+_POINTS_BYTES: Final = 64 * 2**20
 
 
 class TextRow(NamedTuple):
@@ -84,6 +85,29 @@ class Columns:
         return self._arrays[name][:count]
 
 
+class ObjectPoints(NamedTuple):
+    """The objects that have a word, with their points for it."""
+
+    numbers: NDArray[np.int32]
+    points: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, all_points: NDArray[np.int32]) -> ObjectPoints:
+        """Return the points of those of all objects that have some: mostly a small part of them."""
+        numbers = np.flatnonzero(all_points)
+        return cls(numbers.astype(np.int32), all_points.take(numbers))
+
+    def expand(self, count: int) -> NDArray[np.int32]:
+        """Return the points of all objects."""
+        all_points = np.zeros(count, dtype=np.int32)
+        all_points[self.numbers.astype(np.int64)] = self.points  # such indices are much faster
+        return all_points
+
+    def size_bytes(self) -> int:
+        """Return how many bytes this takes."""
+        return self.numbers.nbytes + self.points.nbytes
+
+
 class TextIndex:
     """The rows of texts, and where their words are.
 
@@ -96,6 +120,8 @@ class TextIndex:
         self.vocabulary = Vocabulary()
         self.marked_rows = SizedCache[MarkedRows](_MARKED_BYTES)
         """The rows that have the words that were searched for last."""
+        self.object_points = SizedCache[ObjectPoints](_POINTS_BYTES)
+        """The points of objects for these words, each in one state of the record."""
         self.paths: list[str] = []
         """The path of each row."""
         self.references: list[bytes] = []
@@ -160,7 +186,8 @@ class TextIndex:
 
     def size_bytes(self) -> int:
         """Return about how many bytes the index takes."""
-        return _ROW_BYTES * self.count + self.vocabulary.size_bytes() + self.marked_rows.bytes
+        kept = self.marked_rows.bytes + self.object_points.bytes
+        return _ROW_BYTES * self.count + self.vocabulary.size_bytes() + kept
 
 
 class _RowNumbers:

@@ -6,7 +6,7 @@ aggregate is its owner number, that of a part `owner_count` more than its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -23,11 +23,13 @@ FindCode = Callable[[str, bool], Numbers]
 class View(NamedTuple):
     """The rows that a query is evaluated on, and what the rules of fields say about them.
 
-    `valid` says of each row whether it is searched. `weights` is the weight of each field, `fields` name → the fields
-    that it stands for in queries. `language` restricts the search to the texts of one language.
+    `state` names the state of the record and the fields, as what is kept of points is found by it. `valid` says of each
+    row whether it is searched. `weights` is the weight of each field, `fields` name → the fields that it stands for in
+    queries. `language` restricts the search to the texts of one language.
     """
 
     texts: TextIndex
+    state: tuple[Hashable, ...]
     valid: Mask
     owner_count: int
     part_count: int
@@ -50,14 +52,7 @@ class View(NamedTuple):
         """Return the view of the rows of the fields that a name stands for in a query; codes have none."""
         is_meant = np.zeros(len(self.weights), dtype=np.bool_)
         is_meant[list(self.fields_named(field))] = True
-        return self._replace(valid=self.valid & is_meant[self.column("field")])
-
-    def objects_of(self, rows: Numbers) -> Mask:
-        """Return which objects have one of some rows."""
-        found = np.zeros(self.object_count + 1, dtype=np.bool_)
-        found[: self.owner_count][self.column("owner").take(rows)] = True
-        found[self.owner_count :][self.column("part").take(rows)] = True  # NO_PART is the last one
-        return found[:-1]
+        return self._replace(valid=self.valid & is_meant[self.column("field")], state=(*self.state, field))
 
     def owners_of(self, objects: Numbers) -> Numbers:
         """Return the numbers of some objects if they are aggregates, and of parts those of their aggregates."""
