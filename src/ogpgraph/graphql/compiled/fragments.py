@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.graphql.compiled.leaves import refuse
 from ogpgraph.graphql.compiled.run import Json, Run, encode, join_items
-from ogpgraph.graphql.compiled.selections import NULL, Function, VersionedSelection
+from ogpgraph.graphql.compiled.selections import NULL, Function, OneByOne, VersionedSelection
 from ogpgraph.graphql.subject import Entry, Subject
 from ogpgraph.readmodel.aggregate_snapshot import ANY_POSITION
 from ogpgraph.readmodel.fragment_cache import Fragment, FragmentTable
@@ -103,7 +103,7 @@ def _count_cached(fragments: Sequence[Any], session: RecordReader, run: Run) -> 
     session.count_characters(sum(map(_characters_of, fragments)))
 
 
-class KeyedField(_Fragments):
+class KeyedField(_Fragments, OneByOne):
     """A field that is kept by a key that it depends on alone."""
 
     def __init__(
@@ -246,8 +246,13 @@ class AggregateSelection(_Fragments):
         return self.write_versions([view.since(value.state.id)], view, run)[0]
 
     def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
-        """Return each of some aggregates as JSON."""
-        return [self.write(value, run) for value in values]
+        """Return each of some aggregates as JSON: those of one view together, so what is missing is read at once."""
+        first = values[0].snapshot if values else None
+        if first is None or first.date is not None or any(each.snapshot is not first for each in values):
+            return [self.write(value, run) for value in values]
+        if any(type(each) is not self._class for each in values):
+            refuse(values)
+        return self.write_versions([first.since(each.state.id) for each in values], first, run)
 
     def write_versions(self, versions: Sequence[int], view: Snapshot, run: Run) -> list[Json]:
         """Return the aggregates of some versions, as a view has them, as JSON."""

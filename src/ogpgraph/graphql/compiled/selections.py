@@ -6,7 +6,7 @@ dict, and fields with selections of their own. Together with the bytes between t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from ogpgraph.graphql.compiled.leaves import items, refuse
@@ -80,7 +80,7 @@ class ListOf(OneByOne):
         return [b"[", join_items(self._item.write_all(list(items(value)), run)), b"]"]
 
 
-class ByClass(OneByOne):
+class ByClass:
     """An object of an interface: its class says what is selected. A class that is missing is an error."""
 
     def __init__(self, selections: Mapping[type, Value]) -> None:
@@ -89,6 +89,14 @@ class ByClass(OneByOne):
     def write(self, value: Any, run: Run) -> Json:
         """Return the object as JSON."""
         return self._selections[type(value)].write(value, run)
+
+    def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
+        """Return each of some objects as JSON; those of a class are written together."""
+        written: dict[type, Iterator[Json]] = {}
+        for class_ in dict.fromkeys(map(type, values)):
+            of_class = [value for value in values if type(value) is class_]
+            written[class_] = iter(self._selections[class_].write_all(of_class, run))
+        return [next(written[type(value)]) for value in values]
 
 
 class PlainValue(OneByOne):
@@ -112,8 +120,11 @@ class Member(Protocol):
     def write(self, source: Any, run: Run) -> Json:
         """Return the part as JSON."""
 
+    def write_all(self, sources: Sequence[Any], run: Run) -> list[Json]:
+        """Return the part of each of some objects as JSON."""
 
-class PlainFields:
+
+class PlainFields(OneByOne):
     """Fields that a generated function returns as a dict; they `is_noted` if what they read is noted elsewhere."""
 
     def __init__(self, before: bytes, function: Function, *, is_noted: bool) -> None:
@@ -139,6 +150,11 @@ class JoinedField:
     def write(self, source: Any, run: Run) -> Json:
         """Return the field as JSON."""
         return [self._before, self._value.write(self._read_noting(source, run), run)]
+
+    def write_all(self, sources: Sequence[Any], run: Run) -> list[Json]:
+        """Return the field of each of some objects as JSON."""
+        values = [self._read_noting(source, run) for source in sources]
+        return [[self._before, each] for each in self._value.write_all(values, run)]
 
     def _read_noting(self, source: Any, run: Run) -> Any:
         """Return the value, and note what it is read from."""
@@ -200,7 +216,7 @@ def _note_name(found: Subject, name: tuple[str | None, str | None], run: Run) ->
     run.reads.note_dimensions(view, frozenset([(found.state.type, LISTING)]) if has_code else None)
 
 
-class NodesOfConnection:
+class NodesOfConnection(OneByOne):
     """The nodes of a connection, written by their versions if it knows them."""
 
     def __init__(self, otherwise: JoinedField, before: bytes, nodes: VersionedSelection) -> None:
@@ -218,7 +234,7 @@ class NodesOfConnection:
         return [self._before, b"[", join_items(nodes), b"]"]
 
 
-class ObjectSelection(OneByOne):
+class ObjectSelection:
     """What is selected of the objects of a class; of any object, if the class is None."""
 
     def __init__(self, class_: type | None, members: Sequence[Member]) -> None:
@@ -227,8 +243,18 @@ class ObjectSelection(OneByOne):
 
     def write(self, value: Any, run: Run) -> Json:
         """Return the object as JSON."""
+        self._check(value, run)
+        written: list[Json] = [member.write(value, run) for member in self._members]
+        return [*(written or [b"{"]), b"}"]
+
+    def write_all(self, values: Sequence[Any], run: Run) -> list[Json]:
+        """Return each of some objects as JSON: member by member, so that what they lead to is read together."""
+        for value in values:
+            self._check(value, run)
+        columns = [member.write_all(values, run) for member in self._members] or [[b"{"] * len(values)]
+        return [[*written, b"}"] for written in zip(*columns, strict=True)]
+
+    def _check(self, value: Any, run: Run) -> None:
         if self._class is not None and type(value) is not self._class:
             refuse(value)
         run.check()
-        written: list[Json] = [member.write(value, run) for member in self._members]
-        return [*(written or [b"{"]), b"}"]
