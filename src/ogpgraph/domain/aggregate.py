@@ -149,11 +149,14 @@ class Aggregate(Struct, frozen=True, dict=True, omit_defaults=True):
     @cached_property
     def current_claims(self) -> dict[str, Claim]:
         """Return path → the current claim, sorted by path."""
-        return {
-            path: claim
-            for path in sorted(self.claims)
-            if (claim := select_current(path, self.claims[path])) is not None
-        }
+        current: dict[str, Claim] = {}
+        for path in sorted(self.claims):
+            claims = self.claims[path]
+            if len(claims) == 1 and (claim := claims[0]).value is not None and claim.origin is not Origin.NARRATIVE:
+                current[path] = claim  # nearly always: there are hundreds, so they are not selected one by one
+            elif (selected := select_current(path, claims)) is not None:
+                current[path] = selected
+        return current
 
     @cached_property
     def _paths(self) -> list[str]:

@@ -90,17 +90,18 @@ Value = bool | int | str | tuple[str, ...] | TextValue | TextListValue | Rating 
 """A value of a fact, as events store it: its texts are references."""
 
 
+_TYPES_WITH_TEXTS = (TextValue, TextListValue, Rating, Observation)
+
+
 def value_text_references(value: Value | None) -> tuple[str, ...]:
     """Return the references of the texts that a value consists of."""
-    match value:
-        case TextValue(text=text) | Observation(text=text):
-            return (text,)
-        case TextListValue(texts=texts):
-            return texts
-        case Rating(stated_as=stated_as, irm_report=irm_report):
-            return tuple(filter(None, (stated_as, irm_report)))
-        case _:
-            return ()
+    if not isinstance(value, _TYPES_WITH_TEXTS):  # as most
+        return ()
+    if isinstance(value, TextListValue):
+        return value.texts
+    if isinstance(value, Rating):
+        return tuple(filter(None, (value.stated_as, value.irm_report)))
+    return (value.text,)
 
 
 class Interval(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

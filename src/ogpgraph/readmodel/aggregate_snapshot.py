@@ -385,7 +385,9 @@ def _text_references(aggregate: Aggregate, group: str) -> tuple[str, ...]:
     if "references" not in aggregate.cache:
         found: dict[str, list[str]] = defaultdict(list)
         for path, claims in aggregate.claims.items():
-            found[path.partition("/")[0]] += (r for claim in claims for r in value_text_references(claim.value))
+            for claim in claims:
+                if references := value_text_references(claim.value):
+                    found[path.partition("/")[0]] += references
         aggregate.cache["references"] = {name: tuple(references) for name, references in found.items()}
-    references: tuple[str, ...] = aggregate.cache["references"].get(group, ())
-    return references
+    of_group: tuple[str, ...] = aggregate.cache["references"].get(group, ())
+    return of_group

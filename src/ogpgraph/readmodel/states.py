@@ -99,6 +99,7 @@ class StoredChange(Struct, frozen=True, array_like=True, gc=False):
     claims: dict[str, tuple[msgspec.Raw, StoredClaims]]
 
 
+_NO_CLAIMS = b"[]"
 _encoder = msgspec.json.Encoder()
 _state_decoder = msgspec.json.Decoder(StoredState)
 _delta_decoder = msgspec.json.Decoder(StoredDelta)
@@ -350,10 +351,10 @@ def _apply_change(claims: dict[str, tuple[Claim, ...]], data: bytes) -> int:
     stored = _change_decoder.decode(data)
     contexts = stored.contexts
     for path, (before, after) in stored.claims.items():
-        loaded = _load_claims(after, contexts)
-        if path in claims:
+        loaded, known = _load_claims(after, contexts), claims.get(path)
+        if known is not None and (len(known) > 1 or bytes(before) == _NO_CLAIMS):  # otherwise all it has is replaced
             replaced = _load_claims(_claims_decoder.decode(before), contexts)
-            loaded = exchange_claims(claims[path], replaced, loaded)
+            loaded = exchange_claims(known, replaced, loaded)
         if loaded:
             claims[path] = loaded
         else:
