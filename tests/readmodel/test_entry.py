@@ -74,7 +74,7 @@ def test_rating_changes_field_by_field() -> None:
 def test_an_entry_is_found_by_the_paths_of_its_changes(
     before: dict[str, Any], value: RatingValue | None, irm_report: str | None, stated_as: str | None
 ) -> None:
-    facts = {
+    facts: dict[str, Any] = {
         "title/en": text_value("Title"),
         "ratings/COMPLETION/MIDTERM": Rating(RatingState.RATED, value, stated_as, irm_report),
         "observations": Observation("sha256:0", "text-3", "r"),
