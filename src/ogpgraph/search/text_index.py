@@ -94,7 +94,7 @@ class ObjectPoints(NamedTuple):
     @classmethod
     def of(cls, all_points: NDArray[np.int32]) -> ObjectPoints:
         """Return the points of those of all objects that have some: mostly a small part of them."""
-        numbers = np.flatnonzero(all_points)
+        numbers = np.flatnonzero(all_points > 0)  # of truth values, which is several times as fast as of numbers
         return cls(numbers.astype(np.int32), all_points.take(numbers))
 
     def expand(self, count: int) -> NDArray[np.int32]:
