@@ -21,6 +21,7 @@ from graphql import (
 from graphql.execution.values import get_argument_values, get_variable_values
 from strawberry.types.arguments import convert_arguments
 
+from ogpgraph.graphql.compiled import arguments as arguments_module
 from ogpgraph.graphql.compiled.arguments import FieldArguments, OperationVariables
 from ogpgraph.graphql.compiled.writer import DEFINITION
 from ogpgraph.graphql.executor import core_schema
@@ -115,6 +116,21 @@ def test_variables_and_arguments_are_those_of_graphql_core_and_strawberry(schema
         for name, field in fields_with_arguments(schema):
             seen[compare(schema, field, *write_operation(name, field, values, chance))] += 1
     assert min(seen["wrong variables"], seen["wrong arguments"], seen["right"]) > 10, seen
+
+
+def test_variables_are_filled_into_a_literal_without_coercing_it_again(
+    schema: strawberry.Schema, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = 'mutation ($title: String) { reviseCommitment(input: {commitment: "A", title: $title}) }'
+    operation, node = read_operation(text)
+    mutation = core_schema(schema).mutation_type
+    assert mutation is not None
+    field = mutation.fields["reviseCommitment"]
+    found = FieldArguments(schema, field, field.extensions[DEFINITION].arguments, node)
+    variables = OperationVariables(core_schema(schema), operation.variable_definitions or ()).coerce({"title": "B"})
+    assert not isinstance(variables, list)
+    monkeypatch.delattr(arguments_module, "get_argument_values")
+    assert found(variables)["input"].title == "B"
 
 
 def test_a_list_that_is_passed_is_one_of_its_own(schema: strawberry.Schema) -> None:

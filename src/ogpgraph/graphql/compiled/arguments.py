@@ -152,7 +152,7 @@ def _build_template(
     if not given.keys() <= declared.keys():
         return None
     template = {name: _build_value(each, given.get(name)) for name, each in declared.items()}
-    if None in template.values():
+    if any(value is None for value in template.values()):  # to which Undefined is equal
         return None
     return {name: value for name, value in template.items() if value is not Undefined}
 
