@@ -68,6 +68,11 @@ def region_of(member_code: str) -> str | None:
     return table.regions.get(country.code if country else code)
 
 
+def known_regions() -> frozenset[str]:
+    """Return OGP's regions."""
+    return frozenset(_member_table().regions.values())
+
+
 def known_members() -> Mapping[str, MemberIdentity]:
     """Return code → member for all members and countries in the table."""
     return _member_table().by_code

@@ -14,6 +14,8 @@ from ogpgraph.domain.errors import Invalid
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _LINE_ENDS = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
+# Soft hyphens and characters without a width, which programs add and drop; those that join letters have a meaning.
+_ZERO_WIDTH = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _SEPARATORS = re.compile(r"[\x1c-\x1f]")
 _INVISIBLE = frozenset(
     # Letters and symbols that show nothing: the fillers of Hangul are Default_Ignorable_Code_Points, the others are
@@ -43,13 +45,15 @@ def normalize_text(text: str, field: str = "a text") -> str:
 
 
 def clean_published_text(text: str) -> str:
-    r"""Return a published text in normalization form C, without control characters, and with `\n` as its line end.
+    r"""Return a published text in normalization form C, with `\n` as its line end, and without control characters.
+
+    Soft hyphens and characters of no width are left out, too.
 
     Nothing visible is lost. The result may be empty.
     """
     if text.isascii() and text.isprintable():
         return text
-    blank = _SEPARATORS.sub(" ", _LINE_ENDS.sub("\n", text))
+    blank = _SEPARATORS.sub(" ", _LINE_ENDS.sub("\n", _ZERO_WIDTH.sub("", text)))
     # In this order: without what was between them, a letter and an accent become one character.
     return unicodedata.normalize("NFC", _SURROGATE.sub("", _CONTROL.sub("", blank)))
 

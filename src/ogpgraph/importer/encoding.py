@@ -18,7 +18,7 @@ _DECLARED_WITHIN = 4096
 _SINGLE_BYTE = "cp1252"
 # UTF-8 bytes decoded as Windows-1252, Latin-1 or Mac Roman: "é" becomes "Ã©" or "√©", a curly quote "â€œ" or "‚Äú", a
 # no-break space "Â ".
-MOJIBAKE = re.compile("Ã[\u0080-¿ƒ-™]|â€|Â[\u00a0-¿]|Å[\u0080-¿“-™]|√[^\\x00-\\x7f]|‚Ä")
+MOJIBAKE = re.compile("Ã[\u0080-¿ƒ-™]|â€|Â[\u00a0-¿]|Å[\u0080-¿“-™]|ï[€\u0081‚ƒ]|√[^\\x00-\\x7f]|‚Ä")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _WINDOWS_1252 = {
     ord(bytes([byte]).decode("cp1252")): byte for byte in range(0x80, 0xA0) if byte not in b"\x81\x8d\x8f\x90\x9d"

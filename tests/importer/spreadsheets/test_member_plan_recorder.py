@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
 from tests.importer.spreadsheets.spreadsheet_files import (
@@ -48,3 +50,28 @@ def test_a_members_new_name_is_one_event(system: System) -> None:
     assert execute_query(system, f"{{ {field} }}")["member"]["blame"] == [
         {"evidence": [{"row": 2, "column": "Country/Locality", "quote": "North Macedonia"}]}
     ]
+
+
+@pytest.mark.parametrize("name", ["Brazil", "Urugua", "Uruguayan Republic of Ruritania"])
+def test_a_cell_that_is_no_name_of_the_member_renames_nobody_and_is_reported(system: System, name: str) -> None:
+    import_file(system, build_csv("2024", [row_2024()]), 2023)
+    report = import_file(system, build_csv("2024", [row_2024(Country_Locality=name)]), 2024)
+    assert "unknown-name" in {each.kind for each in report.remarks}
+    assert execute_query(system, '{ member(code: "URY") { name } }')["member"] == {"name": "Uruguay"}
+
+
+def test_a_cell_that_is_no_region_of_ogp_is_reported_and_not_recorded(system: System) -> None:
+    report = import_file(system, build_csv("2024", [row_2024(Region="UY0901")]), 2024)
+    assert "region UY0901" in {each.text for each in report.unrecognized}
+    assert execute_query(system, '{ member(code: "URY") { region } }')["member"] == {"region": "Americas"}
+
+
+def test_a_no_break_space_makes_no_other_name_or_region(system: System) -> None:
+    local = row_2024(
+        "KAD0004", Country_Locality="Kaduna State, Nigeria", Code="NGKD", Region="Africa and the Middle East"
+    )
+    import_file(system, build_csv("2024", [local]), 2023)
+    spaced = {name: cell.replace(" ", "\u00a0") for name, cell in local.items()}
+    assert set(count_recorded_events(import_file(system, build_csv("2024", [spaced]), 2024))) <= {
+        ("SourceObserved", "REPORTED")
+    }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from ogpgraph.system import System
 from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
@@ -48,3 +52,42 @@ def test_an_e_mail_address_is_reported_and_masked(system: System) -> None:
     assert report.personal["EMAIL"] == 1
     assert "e-mail" in remark_kinds(report)
     assert "pier@" not in str(query_commitment(system, "UY0901", "leadInstitutions"))
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        pytest.param(lambda cell: {"ND": "N.D.", "NR": "n/r", "NA": "N.A."}.get(cell, cell), id="codes of states"),
+        pytest.param(lambda cell: cell.lower() if cell in ("ND", "NR", "NA") else cell, id="small letters"),
+        pytest.param(lambda cell: f"{cell}.0" if cell.isdecimal() else cell, id="fractions"),
+        pytest.param(lambda cell: cell.replace(" ", " \u200b").replace("rr", "r\u00adr"), id="without a width"),
+    ],
+)
+def test_a_file_in_another_spelling_of_states_numbers_and_blanks_changes_no_value(
+    system: System, spelled: Callable[[str], str]
+) -> None:
+    row = row_2024(Completion_End_Of_Term="NR", Cluster="NA", IRM_Based_Score="4", Specificity="High", Verifiable="1")
+    import_file(system, build_csv("2024", [row]), 2023)
+    fields = "status policyAreas title leadInstitutions cluster cycle ratings { indicator stage state value }"
+    before = query_commitment(system, "UY0901", fields)
+    import_file(system, build_csv("2024", [{name: spelled(cell) for name, cell in row.items()}]), 2024)
+    assert query_commitment(system, "UY0901", fields) == before
+
+
+@pytest.mark.parametrize(("cell", "status"), [("TRUE", "ACTIVE"), ("False", "INACTIVE"), ("1.0", "ACTIVE")])
+def test_a_tick_box_is_a_status(system: System, cell: str, status: str) -> None:
+    import_file(system, build_csv("2024", [row_2024(Active_Commitment=cell)]), 2024)
+    assert query_commitment(system, "UY0901", "status") == {"status": status}
+
+
+@pytest.mark.parametrize("cell", ["2,018", "MMXVIII", "20 18"])
+def test_a_year_that_cannot_be_read_is_reported_and_withdraws_nothing(system: System, cell: str) -> None:
+    import_file(system, build_csv("2024", [row_2024()]), 2023)
+    report = import_file(system, build_csv("2024", [row_2024(Year_Of_Submission=cell)]), 2024)
+    assert ("Year Of Submission", cell) in {(each.column, each.text) for each in report.unrecognized}
+    assert query_commitment(system, "UY0901", "cycle") == {"cycle": 2018}
+
+
+def test_a_year_of_which_a_spreadsheet_made_a_date_is_that_year(system: System) -> None:
+    import_file(system, build_csv("2024", [row_2024(Year_Of_Submission="7/9/1905")]), 2024)
+    assert query_commitment(system, "UY0901", "cycle") == {"cycle": 2017}

@@ -32,8 +32,6 @@ CODE_FORM = r"[A-Z]{2,}\d{4}"
 """The form of a commitment's code: the letters of the member and a number; local members may have any prefix."""
 TITLE_PATTERN = re.compile(rf"^(?P<title>.*)\((?P<code>(?i:{CODE_FORM}))\)[\s*★✪]*$")
 _BLANKS = re.compile(r"[^\S\n\t]")
-# Soft hyphens and characters without a width, which programs add and drop; those that join letters have a meaning.
-_ZERO_WIDTH = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _DIRECTION_MARKS = "\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069"
 _DIRECTION_MARKS_AT_ENDS = re.compile(rf"(?m)^[{_DIRECTION_MARKS}]+|[{_DIRECTION_MARKS}]+$")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -86,7 +84,7 @@ def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int, is_canon
 def _visible_lines(text: str) -> list[str]:
     # Behind the markup, whose character references may be control characters or accents, too.
     clean = clean_published_text(extract_visible_text(text) if is_html(text) else text)
-    shown = _DIRECTION_MARKS_AT_ENDS.sub("", _ZERO_WIDTH.sub("", clean))
+    shown = _DIRECTION_MARKS_AT_ENDS.sub("", clean)
     lines = _BLANKS.sub(" ", shown).split("\n")
     return [remove_marks(line) for line in lines] if is_markdown(lines) else lines
 

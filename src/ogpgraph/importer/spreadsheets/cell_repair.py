@@ -34,7 +34,7 @@ _QUARTERS = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 _SERIAL = re.compile(r"\d{5}(?:\.0+)?")
 _YEAR = re.compile(r"((?:19|20)\d\d)\.0+")
 _FLOAT = re.compile(r"\d+\.\d{9,}")
-_WHOLE = re.compile(r"(\d+)\.0+")
+_WHOLE = re.compile(r"(-?\d+)\.0+")
 _ERROR = re.compile(r"#(?:REF!|N/A|VALUE!|NAME\?|DIV/0!|NUM!|NULL!|SPILL!|CALC!|GETTING_DATA|#+)", re.IGNORECASE)
 _FORMULA = re.compile(r"=[-+(]*(?:[A-Z][A-Z.]*\(|\$?[A-Z]{1,3}\$?\d|'|\d)", re.IGNORECASE)
 _MAX_QUOTED = 40
@@ -79,6 +79,12 @@ def clean_cell(cell: str) -> RepairedCell:
     if _FORMULA.match(text):
         return RepairedCell(None, doubt=f"the formula {text[:_MAX_QUOTED]} in place of its value")
     return RepairedCell(text)
+
+
+def drop_fraction_of_zero(text: str) -> str:
+    """Return a whole number as it was typed, where a program that counts in fractions made `1.0` of it."""
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def repair_number(text: str) -> RepairedCell:

@@ -160,7 +160,7 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
         hash_full_text(row.cells.get("Full Text", "")),
         sum(cell not in _EMPTY_CELLS and parse_rating_state(cell) is None for cell in cells),
         _hash("\x1f".join(sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items()))),
-        (parser.cell_text(row, "region"), parser.cell_text(row, "category")),
+        (" ".join(parser.cell_text(row, "region").split()), parser.cell_text(row, "category")),
         (
             parser.cell_text(row, "plan id"),
             str(parser.year(row, "plan end") or ""),
@@ -211,10 +211,11 @@ def _select_from_group(group: list[RowIdentity], selection: RowSelection) -> Ite
 
 def _identify_member(row: SheetRow, parser: RowParser, code: str | None) -> MemberKey | None:
     """Return the member by its own code, else by the commitment's code, else by its name; None if all are unknown."""
-    name, member_code = parser.cell_text(row, "member"), parser.cell_text(row, "member code").upper()
+    name = " ".join(parser.cell_text(row, "member").split())
+    member_code = parser.cell_text(row, "member code").upper()
     by_own_code = lookup_member(member_code) if member_code else None
     by_commitment_code = member_of_commitment_code(code) if code and not member_code else None
-    found = by_own_code or by_commitment_code or _find_member_by_name(name)
+    found = by_own_code or by_commitment_code or find_member_by_name(name)
     if found is not None:
         return MemberKey(found.code, found.prefix, found.kind == "LOCAL", name or found.name or found.code)
     if code and _MEMBER_CODE.fullmatch(member_code):
@@ -223,7 +224,15 @@ def _identify_member(row: SheetRow, parser: RowParser, code: str | None) -> Memb
     return None
 
 
-def _find_member_by_name(name: str) -> MemberIdentity | None:
+def is_name_of_member(name: str, code: str) -> bool:
+    """Return whether a name is one of a member; one whose name no table has may have any that is nobody else's."""
+    named, known = find_member_by_name(name), lookup_member(code)
+    if named is not None:
+        return named.code == code
+    return known is None or known.name is None
+
+
+def find_member_by_name(name: str) -> MemberIdentity | None:
     """Return the member of a name as files spell it: `Korea, South`, `Macedonia (FYR)`, `Bosnia & Herzegovina`."""
     plain = " ".join(name.replace("&", "and").replace(".", "").split())
     last, _, first = plain.partition(", ")

@@ -16,7 +16,7 @@ from ogpgraph.application.translation import ReportUnrecorded, to_published_fact
 from ogpgraph.domain.action_plan import PLAN, register_action_plan
 from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.member import MEMBER, register_known_member
-from ogpgraph.domain.member_table import MemberIdentity, MemberKind, lookup_member
+from ogpgraph.domain.member_table import MemberIdentity, MemberKind, known_regions, lookup_member
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, PlainValue, Value
 from ogpgraph.importer.observations.observation import ObservationOutcome
@@ -26,7 +26,7 @@ from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.codebook import CellType, Codebook
 from ogpgraph.importer.spreadsheets.file_observation import FileHistory
-from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
+from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, is_name_of_member
 from ogpgraph.importer.spreadsheets.row_parser import RowTextBuilder, parse_co_creation_value
 
 _CELL_TYPES: dict[str, CellType] = {
@@ -76,13 +76,20 @@ class MemberPlanRecorder:
         return {code: self._record_member(code, rows) for code, rows in sorted(self._rows_by_member.items())}
 
     def _record_member(self, code: str, rows: list[RowIdentity]) -> str:
-        name = _most_frequent(row.member.name for row in rows)
-        cells = {"name/en": name}
-        for path, index in (("region", 0), ("category", 1)):
-            if cell := _most_frequent(row.member_cells[index] for row in rows):
-                cells[path] = cell
+        name, region, category = (
+            _most_frequent(cells) for cells in zip(*((row.member.name, *row.member_cells) for row in rows), strict=True)
+        )
         # The evidence must show the recorded cell, so a row that has it is cited.
         cited_row = next(row for row in rows if row.member.name == name)
+        cells = {path: cell for path, cell in (("region", region), ("category", category)) if cell}
+        if region and region not in known_regions():
+            del cells["region"]
+            self.remarks.append(create_cell_remark(cited_row.row_number, "", "unrecognised", f"region {region[:60]}"))
+        if is_name_of_member(name, code):
+            cells["name/en"] = name
+        else:
+            text = f"{name[:60]} is no name of {code} that the table of members has; a person has to rename it"
+            self.remarks.append(create_cell_remark(cited_row.row_number, "", "unknown-name", text))
         facts = to_published_facts(self._uow, MEMBER, cells, self._reporter(cited_row))
         stream = self._uow.resolve_code("member", code) or self._register_member(rows[0])
         self._record_facts(stream, {code}, facts, self._provenance(cited_row, cells))

@@ -23,6 +23,7 @@ from ogpgraph.importer.spreadsheets.cell_repair import (
     RepairedCell,
     clean_cell,
     clean_short_cell,
+    drop_fraction_of_zero,
     repair_date,
     repair_number,
     repair_numbers,
@@ -48,7 +49,7 @@ _CO_CREATION_VALUES = {
     **{spelling: state.value for spelling, state in RATING_STATES.items()},
     "invitation-only": CoCreationValue.INVITATION_ONLY.value,
 }
-_STATUSES = {"1": CommitmentStatus.ACTIVE, "0": CommitmentStatus.INACTIVE}
+_STATUSES = {RatingValue.YES: CommitmentStatus.ACTIVE, RatingValue.NO: CommitmentStatus.INACTIVE}
 _YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO, "true": RatingValue.YES, "false": RatingValue.NO}
 AREA_PATHS = frozenset({"policyAreas", *(f"policyAreasUndetermined/{state}" for state in RatingState)})
 _YES_NO_PATHS = frozenset(("ratings/VERIFIABLE/DESIGN",))
@@ -67,13 +68,14 @@ _COMMITMENT_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.,()/\-]{0,15}")
 _MAX_LINE_LENGTH = 300
 _MAX_VALUE_LENGTH = 60
 _MAX_STATE_LENGTH = 20
+_STATE_MARKS = re.compile("[./]")  # "N.D." and "n/d" are "ND"
 _MAX_REMARK_LENGTH = 80
 _MAX_CACHED_LENGTH = 30  # codes and states; longer cells hardly ever repeat
 
 
 def parse_rating_state(cell: str) -> RatingState | None:
     """Return the state for which a cell has no value; None for an empty cell and for one that may have a value."""
-    return RATING_STATES.get(fold(cell)) if len(cell) <= _MAX_STATE_LENGTH else None
+    return RATING_STATES.get(_STATE_MARKS.sub("", fold(cell))) if len(cell) <= _MAX_STATE_LENGTH else None
 
 
 def parse_co_creation_value(cell: str) -> str | None:
@@ -194,6 +196,9 @@ class RowParser:
             span = text.add(name, cell)
             for path in IDENTITY_PATHS.get(column.parse_as, ()):
                 parsed.record_span(path, name, span)
+            if self._is_unread_identity(row, column, cell):
+                parsed.report_unrecognised(name, cell)
+                parsed.unread_paths |= column.paths
             if column.path or column.parse_as == "title":
                 self._parse_cell(_Cell(parsed, name, column, cell), span)
         for name in self._codebook.optional:
@@ -204,6 +209,14 @@ class RowParser:
         self._parse_policy_areas(parsed, row, text)
         parsed.text = text.build()
         return parsed
+
+    def _is_unread_identity(self, row: SheetRow, column: CodebookColumn, cell: str) -> bool:
+        """Return whether a cell should have the year or the number of a plan, and has neither that nor a state."""
+        if parse_rating_state(cell):
+            return False
+        if column.parse_as == "cycle":
+            return self.year(row, "cycle") is None
+        return column.parse_as == "plan number" and self.plan_number(row) is None
 
     def has_kind_of(self, column: str, cell: str) -> bool:
         """Return whether a cell is of a kind that only some columns have, and a column is one of these."""
@@ -241,8 +254,10 @@ class RowParser:
 
     def year(self, row: SheetRow, cell_type: str) -> int | None:
         """Return the year in the only column of a type, None where there is none."""
-        year = repair_number(self.cell_text(row, cell_type)).text or ""
-        return int(year) if _YEAR.fullmatch(year) else None
+        cell = self.cell_text(row, cell_type)
+        # A date has it where a spreadsheet made one of it.
+        years = (repaired.text or "" for repaired in (repair_number(cell), repair_date(cell, "month first")))
+        return next((int(year) for year in years if _YEAR.fullmatch(year)), None)
 
     # Values
 
@@ -254,7 +269,7 @@ class RowParser:
         values = {} if value is None else {path: value}
         # An empty list is one of several statements, such as "NA" and "None specified": the column keeps which.
         if value in (None, ()) and cell.column.fallback:
-            values[f"database/{cell.column.fallback}"] = cell.single_line
+            values[f"database/{cell.column.fallback}"] = _spell_state(cell.single_line)
         for each, found in values.items():
             cell.parsed.facts[each] = ExtractedValue(found, span)
             cell.parsed.record_span(each, cell.name, span)
@@ -272,7 +287,7 @@ class RowParser:
             case "numbers":
                 return cell.parsed.report_repair(cell.name, repair_numbers(cell.single_line))
             case "line":
-                return cell.single_line
+                return drop_fraction_of_zero(cell.single_line)
             case "title":
                 return " ".join(cell.text.split())
             case _:
@@ -312,7 +327,8 @@ class RowParser:
         return ReportedRating(RatingState.RATED if value else RatingState.UNRECOGNISED, value, text)
 
     def _find_rating_value(self, column: CodebookColumn, name: str, text: str) -> RatingValue | None:
-        spelling = fold(_ENUMERATION.sub("", text)) if len(text) <= _MAX_VALUE_LENGTH else ""
+        plain = drop_fraction_of_zero(_ENUMERATION.sub("", text))
+        spelling = fold(plain) if len(text) <= _MAX_VALUE_LENGTH else ""
         if spellings := self._rating_values[name]:
             return spellings.get(spelling)
         _, about, *_ = column.path.split("/")
@@ -366,6 +382,11 @@ class RowParser:
         return f"policyAreasUndetermined/{state}"
 
 
+def _spell_state(cell: str) -> str:
+    """Return a cell with its code of a state as OGP writes it; `N/A` and words stay as they are."""
+    return cell.upper() if fold(cell) in ("nd", "nr", "na") else cell
+
+
 def _clean_cell(parsed: ParsedRow, column: str, cell: str) -> str | None:
     """Return the text of a cell, None where it has another than was meant."""
     if not cell:
@@ -384,7 +405,8 @@ def _parse_simple_value(cell: _Cell) -> Value | None:
             year = repair_number(cell.text).text or ""
             found: Value | None = int(year) if _YEAR.fullmatch(year) else state
         case "status":
-            found = _STATUSES.get(repair_number(cell.text).text or "")
+            is_active = _YES_OR_NO.get(fold(repair_number(cell.text).text or ""))
+            found = _STATUSES[is_active] if is_active else None
         case _:
             return tuple(sorted(set(_CODE.findall(cell.text.upper())))) or None
     if found is None and state is None:

@@ -21,7 +21,7 @@ from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
 
 from ogpgraph.domain.text import clean_published_text
-from ogpgraph.importer.encoding import detect_by_mark, detect_unmarked_utf_16
+from ogpgraph.importer.encoding import detect_by_mark, detect_unmarked_utf_16, has_lost_letters
 from ogpgraph.importer.file_formats import is_workbook
 from ogpgraph.importer.pages.extraction import Remark, UnreadableInput
 from ogpgraph.importer.report import create_cell_remark
@@ -103,6 +103,8 @@ def read_tables(data: bytes, *, is_cut: bool = False) -> tuple[list[Table], list
     if is_workbook(data):
         return list(_read_workbook(data)), []
     text, remarks = _decode(data, is_cut=is_cut)
+    if has_lost_letters(text):
+        raise UnreadableInput(f"its accented letters are lost (? or \ufffd in their place): {_SAVE_AS_UTF8}")
     text = _end_rows_with_line_feeds(text)
     return [DelimitedText(text, each) for each in DELIMITERS if each in text], remarks
 
