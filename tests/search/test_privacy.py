@@ -118,6 +118,19 @@ def test_a_removed_text_is_never_found_or_shown(system: System, query: str) -> N
         assert '"nodes":[]' in answer.replace(" ", "")
 
 
+@BOTH_ENGINES
+def test_a_removed_text_that_is_stated_again_is_found_wherever_it_was(system: System) -> None:
+    import_sample_page(system, FERRIES.with_changes(title="Open Lighthouses", description="Print the tables."))
+    before = read_position(system)
+    import_sample_page(system, FERRIES.with_changes(title="Open Harbours", description="Print the tables."), 2)
+    found_before = search_at(system, "lighthouses", before)
+    remove_texts(system, "Lighthouses")
+    assert search(system, "lighthouses")["totalCount"] == 0
+    import_sample_page(system, FERRIES.with_changes(title="Open Lighthouses", description="Print the tables."), 3)
+    assert search_at(system, "lighthouses", before) == found_before
+    assert search(system, "lighthouses")["totalCount"] > 0
+
+
 def remove_texts(system: System, word: str) -> None:
     """Remove the texts that contain a word, as a redaction does."""
     with system.database.write() as transaction:

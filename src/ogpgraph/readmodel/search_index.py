@@ -9,7 +9,7 @@ import sys
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice, takewhile
 from typing import Final, NamedTuple
@@ -172,6 +172,8 @@ class SearchIndex:
         self._rows = SearchedRows()
         self._target = self._position = position
         self._loaded_until = 0
+        self._missing: set[bytes] = set()
+        """The references of rows whose texts were removed: they are not in the index."""
 
     def read(self, reader: RowReader, checkpoint: Checkpoint) -> SearchedRows:
         """Return the index led to the position of a reader, or past it.
@@ -219,6 +221,8 @@ class SearchIndex:
             self._begin(reader.position)
         else:
             self._follow(reader)
+            if reader.has_any_text(self._missing):  # one is stated again: it is found wherever it was, as it is read
+                self._begin(0)
         return True
 
     def _load(self, reader: RowReader) -> None:
@@ -236,6 +240,7 @@ class SearchIndex:
 
     def _add(self, found: Sequence[tuple[TextRow, str | None]]) -> None:
         self._rows.texts.add([(row, text) for row, text in found if text is not None])
+        self._missing.update(row.reference for row, text in found if text is None)
 
 
 class OpenSearchIndex(NamedTuple):
@@ -291,6 +296,11 @@ class RowReader:
     def fetch_changed(self, after: int, at: int) -> list[tuple[TextRow, str | None]]:
         """Return the rows that began or ended after one position and up to another."""
         return self._complete(self._transaction.fetch_all(_SELECT_CHANGED, after=after, at=at))
+
+    def has_any_text(self, references: Collection[bytes]) -> bool:
+        """Return whether the record has one of some texts."""
+        found = self._texts.read_uncached(self._transaction, (each.hex() for each in references))
+        return any(isinstance(text, str) for text in found.values())
 
     def _complete(self, rows: Sequence[Row]) -> list[tuple[TextRow, str | None]]:
         """Return rows with their texts, None for one that was removed or is damaged: it is not found."""
