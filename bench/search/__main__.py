@@ -23,6 +23,7 @@ from bench.search.measuring import (
     Size,
     Timing,
     collected_as_served,
+    load_all,
     measure_after_writes,
     measure_searches,
     measure_size,
@@ -71,6 +72,7 @@ def measure_record(commitments: int, searches: int) -> Measurement:
 
 def _measure_system(system: System, file: Path, commitments: int, searches: int) -> Measurement:
     size = measure_size(system, file, commitments, "transparency budget")
+    load_all(system)
     warm, chosen = choose_searches(_WARM_UP, searches), choose_searches(_MEASURED, searches)
     past = (system.log.max_notification_id() or 0) * 2 // 3
     for texts in warm.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import resource
 import sqlite3
 import statistics
@@ -68,6 +69,11 @@ def collected_as_served() -> Iterator[None]:
         gc.collect()
         gc.freeze()
         yield
+
+
+def load_all(system: System) -> None:
+    """Load what a server has in memory some time after its start: all states, and as many of their texts as fit."""
+    system.model.warm(seconds=math.inf, pause=lambda _worked_seconds: False)
 
 
 def measure_searches(system: System, searches: Sequence[str], at: int | None = None) -> Timing:
