@@ -107,7 +107,7 @@ class Occurrences(NamedTuple):
         rare = _count_by_row(self.coded)
         forms[rare.rows] = np.maximum(forms.take(rare.rows), rare.forms)
         _add_limited(frequencies, rare.rows, rare.frequencies)
-        rows = np.flatnonzero(forms != 0)
+        rows = _distinct(_merge([rare.rows, *(each.postings.rows for each in self.frequent)]))
         return MarkedRows(rows, forms.take(rows), frequencies.take(rows))
 
     def _by_likeness(self) -> Sequence[FrequentForm]:
@@ -158,6 +158,13 @@ def _merge(ascending: Sequence[Numbers]) -> Numbers:
     if len(filled) < 2:
         return filled[0] if filled else NO_OCCURRENCES
     return np.sort(np.concatenate(filled), kind="stable")  # which is fast with parts that are sorted
+
+
+def _distinct(ascending: Numbers) -> Numbers:
+    """Return each of some ascending numbers once."""
+    is_first = np.ones(len(ascending), dtype=np.bool_)
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    return ascending if is_first.all() else ascending[is_first]
 
 
 def collect(

@@ -55,7 +55,7 @@ def text_points(
     weights: NDArray[np.int32],
     forms: NDArray[np.uint8],
     frequencies: NDArray[np.uint8],
-    brevity: NDArray[np.int32],
+    brevity: NDArray[np.uint8],
 ) -> NDArray[np.int32]:
     """Return the points of a word in some texts; frequencies are MAX_FREQUENCY at most."""
     return weights * (forms + frequencies + brevity)

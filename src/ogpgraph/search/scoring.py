@@ -174,8 +174,8 @@ def _common_rows(first: Numbers, second: Numbers, row_count: int) -> Numbers:
 
 
 def _points_of(marked: MarkedRows, view: View) -> NDArray[np.int32]:
-    weights = view.weights.take(view.column("field").take(marked.rows))
-    return text_points(weights, marked.forms, marked.frequencies, view.column("brevity").take(marked.rows))
+    weights = view.weights.take(view.small_column("field").take(marked.rows))
+    return text_points(weights, marked.forms, marked.frequencies, view.small_column("brevity").take(marked.rows))
 
 
 def _add_points(scores: Scores, marked: MarkedRows, view: View) -> None:
@@ -223,5 +223,5 @@ def _add_best(
 
 def _add_pairs(scores: Scores, rows: Numbers, view: View) -> None:
     """Add to the scores of objects the points for a word that follows another in some rows: those of the best row."""
-    points = view.weights.take(view.column("field").take(rows)) * np.int32(PAIR)
+    points = view.weights.take(view.small_column("field").take(rows)) * np.int32(PAIR)
     _add_to_objects(scores, view.column("owner").take(rows), view.column("part").take(rows), rows, points, view)

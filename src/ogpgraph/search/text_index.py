@@ -10,7 +10,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from ogpgraph.search.words import split_words
 
 NO_PART: Final = -1
 _ROW_COLUMNS: Final = (
-    *("owner", "part", "field", "brevity", "since", "until", "first_day", "end_day"),
+    *("owner", "part", "since", "until", "first_day", "end_day"),
     *("cell", "part_cell"),
 )
 """A cell is a field of an aggregate that has texts, a part's cell one of a part."""
@@ -32,6 +32,9 @@ _ROW_BYTES: Final = 250
 _FIRST_CAPACITY: Final = 1_024
 _MARKED_BYTES: Final = 64 * 2**20
 _POINTS_BYTES: Final = 64 * 2**20
+
+
+Number = TypeVar("Number", bound=np.generic)
 
 
 class TextRow(NamedTuple):
@@ -52,21 +55,25 @@ class TextRow(NamedTuple):
     end_day: int
 
 
-class Columns:
-    """The numbers of rows by column. Arrays that are too short are replaced, so what readers hold stays as it is."""
+class Columns(Generic[Number]):
+    """The numbers of rows by column, of one type.
 
-    def __init__(self, *names: str) -> None:
+    Arrays that are too short are replaced, so what readers hold stays as it is.
+    """
+
+    def __init__(self, number_type: type[Number], *names: str) -> None:
         self.count = 0
-        self._arrays = {name: np.zeros(_FIRST_CAPACITY, dtype=np.int32) for name in names}
+        self._type = number_type
+        self._arrays = {name: np.zeros(_FIRST_CAPACITY, dtype=number_type) for name in names}
 
     def extend(self, rows: Sequence[tuple[int, ...]]) -> None:
         """Add rows, each with a value for every column."""
         if not rows:
             return
         end = self.count + len(rows)
-        for name, values in zip(self._arrays, np.array(rows, dtype=np.int32).T, strict=True):
+        for name, values in zip(self._arrays, np.array(rows, dtype=self._type).T, strict=True):
             if end > len(known := self._arrays[name]):
-                longer = np.zeros(max(2 * len(known), end), dtype=np.int32)
+                longer = np.zeros(max(2 * len(known), end), dtype=self._type)
                 longer[: self.count] = known[: self.count]
                 self._arrays[name] = longer
             self._arrays[name][self.count : end] = values
@@ -80,7 +87,7 @@ class Columns:
         """Return a value of a row."""
         return int(self._arrays[name][row])
 
-    def column(self, name: str, count: int) -> NDArray[np.int32]:
+    def column(self, name: str, count: int) -> NDArray[Number]:
         """Return a column of the first rows."""
         return self._arrays[name][:count]
 
@@ -116,7 +123,9 @@ class TextIndex:
     """
 
     def __init__(self) -> None:
-        self.columns = Columns(*_ROW_COLUMNS)
+        self.columns = Columns(np.int32, *_ROW_COLUMNS)
+        self.small_columns = Columns(np.uint8, "field", "brevity")
+        """In a byte each: then those of all rows fit into the processor's cache, where points are counted of many."""
         self.vocabulary = Vocabulary()
         self.marked_rows = SizedCache[MarkedRows](_MARKED_BYTES)
         """The rows that have the words that were searched for last."""
@@ -128,11 +137,11 @@ class TextIndex:
         """The reference of the text of each row."""
         self.parts: list[str] = []
         """The path of each part, by its number."""
-        self.part_columns = Columns("owner", "field")
+        self.part_columns = Columns(np.int32, "owner", "field")
         """Whose each part is, and the field of a text of it."""
-        self.cells = Columns("owner")
+        self.cells = Columns(np.int32, "owner")
         """The fields of aggregates that have texts: whose each is."""
-        self.part_cells = Columns("part")
+        self.part_cells = Columns(np.int32, "part")
         """The fields of parts that have texts: of which part each is."""
         self._rows_of_owner: defaultdict[int, array[int]] = defaultdict(partial(array, "i"))
 
@@ -146,12 +155,14 @@ class TextIndex:
         words = [split_words(text) for _, text in rows]
         self.vocabulary.add_texts(self.count, zip((row.language for row, _ in rows), words, strict=True))
         numbers = _RowNumbers(self)
-        numbered = [numbers.number(row, len(each)) for (row, _), each in zip(rows, words, strict=True)]
+        numbered = [numbers.number(row) for row, _ in rows]
         numbers.save()
         for number, (row, _) in enumerate(rows, start=self.count):
             self._rows_of_owner[row.owner].append(number)
             self.paths.append(row.path)
             self.references.append(row.reference)
+        pairs = zip(rows, words, strict=True)
+        self.small_columns.extend([(row.field, measure_brevity(len(each))) for (row, _), each in pairs])
         self.columns.extend(numbered)
 
     def close(self, row: TextRow) -> bool:
@@ -203,21 +214,21 @@ class _RowNumbers:
         self._new_cells: list[tuple[int]] = []
         self._new_part_cells: list[tuple[int]] = []
 
-    def number(self, row: TextRow, length: int) -> tuple[int, ...]:
-        """Return the values of a row, whose text has so many words."""
+    def number(self, row: TextRow) -> tuple[int, ...]:
+        """Return the values of a row."""
         if row.owner not in self._known_owners:
             self._known_owners.add(row.owner)
             self._read_rows(row.owner)
         part = self._number_part(row) if row.part else NO_PART
         part_cell = self._number_part_cell(part, row.field) if row.part else NO_PART
-        numbers = row.owner, part, row.field, measure_brevity(length), row.since, row.until, row.first_day, row.end_day
-        return *numbers, self._number_cell(row), part_cell
+        validity = row.since, row.until, row.first_day, row.end_day
+        return row.owner, part, *validity, self._number_cell(row), part_cell
 
     def _read_rows(self, owner: int) -> None:
         """Read the numbers that earlier rows of an aggregate have."""
         get = self._texts.columns.get
         for row in self._texts.rows_of(owner):
-            field, part = get("field", row), get("part", row)
+            field, part = self._texts.small_columns.get("field", row), get("part", row)
             self._cells[owner, field] = get("cell", row)
             if part != NO_PART:
                 self._parts[owner, self._texts.parts[part]] = part

@@ -48,11 +48,15 @@ class View(NamedTuple):
         """Return a column of the rows."""
         return self.texts.columns.column(name, len(self.valid))
 
+    def small_column(self, name: str) -> NDArray[np.uint8]:
+        """Return a column of the rows that has small numbers."""
+        return self.texts.small_columns.column(name, len(self.valid))
+
     def restrict(self, field: str) -> View:
         """Return the view of the rows of the fields that a name stands for in a query; codes have none."""
         is_meant = np.zeros(len(self.weights), dtype=np.bool_)
         is_meant[list(self.fields_named(field))] = True
-        return self._replace(valid=self.valid & is_meant[self.column("field")], state=(*self.state, field))
+        return self._replace(valid=self.valid & is_meant[self.small_column("field")], state=(*self.state, field))
 
     def owners_of(self, objects: Numbers) -> Numbers:
         """Return the numbers of some objects if they are aggregates, and of parts those of their aggregates."""
