@@ -17,6 +17,7 @@ from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.domain.events import day
 from tests.graphql.client import RECORD_FIELDS, dump_state, execute_query, expect_error, read_position
+from tests.graphql.example_log import record_example
 from tests.graphql.random_writes import draw_steps
 from tests.importer.sample_pages import Page, Sibling, import_sample_page
 
@@ -114,12 +115,13 @@ def test_the_subject_of_an_entry_and_everything_below_is_read_at_the_position_of
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_code_of_what_an_entry_is_about_is_that_of_its_state_there(example_system: System, seed: int) -> None:
+def test_the_code_of_what_an_entry_is_about_is_that_of_its_state_there(system: System, seed: int) -> None:
+    record_example(system)
     for step in draw_steps(seed, 60):
         context = CommandContext(actor="someone", role="publisher", time=day(step.day), reason=step.reason)
         with suppress(Refusal):
-            example_system.execute(context, step.run)
-    with example_system.read_session() as session:
+            system.execute(context, step.run)
+    with system.read_session() as session:
         head = session.at_head()
         stored = filter(None, head.find_entries(range(1, session.head + 1)))
         subjects = [Entry.of(entry, head).subject() for entry in stored]

@@ -7,6 +7,7 @@ import in that alone which runs it.
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import os
@@ -54,12 +55,14 @@ class FileTracer:
             self.files.add(frame.f_code.co_filename.removeprefix(SOURCE))
 
     def start(self, thread: int | None = None) -> None:
-        """Forget what was collected, and collect; in one thread, if it is given."""
+        """Forget what was collected, and collect; in one thread, if it is given. Garbage waits until the stop."""
+        gc.disable()
         self.files, self._thread, self.is_on = set(), thread, True
 
     def stop(self) -> list[str]:
         """Return the files that were entered since the start."""
         self.is_on = False
+        gc.enable()
         return sorted(self.files)
 
 
