@@ -19,9 +19,10 @@ from ogpgraph.readmodel.background_thread import run_thread
 from ogpgraph.readmodel.read_model import ReadModel
 from ogpgraph.storage.database import DatabaseError
 
-WARM_SECONDS: Final = 15.0
+WARM_SECONDS: Final = 30.0
 """The process is not ready before all states are decoded, if that takes no more processor time than this, as those that
-changed last suggest: they have the longest streams, so that it is about half of that in the end."""
+changed last suggest: they have the longest streams, so that it is less than half of that in the end. With 15 s, a slow
+machine is ready with a tenth of the states of OGP's commitments, and first queries take up to three times as long."""
 PART_SECONDS: Final = 2.0
 """Where it would, the process is ready after so much processor time, and goes on with decoding."""
 IDLE_SHARE: Final = 0.1
