@@ -24,8 +24,7 @@ from ogpgraph.importer.encoding import (
 from ogpgraph.importer.pages.extraction import UnreadableInput, UnrecognizedPage
 from ogpgraph.importer.pages.label_matching import match_label
 from ogpgraph.importer.pages.labels import Labels
-from ogpgraph.importer.pages.markdown import is_markdown, remove_marks
-from ogpgraph.importer.pages.markup import extract_visible_text, is_html
+from ogpgraph.importer.pages.markup import extract_visible_text, is_html, is_markdown, remove_marks
 from ogpgraph.importer.pages.wrapping import find_cut_width, join_broken_values, join_wrapped_lines
 
 CODE_FORM = r"[A-Z]{2,}\d{4}"

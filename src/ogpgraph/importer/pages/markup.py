@@ -1,4 +1,4 @@
-"""The text of markup, as a browser would show it."""
+"""The text of markup, HTML as a browser would show it, and Markdown, as which converters save web pages."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ _BLOCKS = re.compile(
 )
 _ITEM_MARK = re.compile(r"  (?:•|\d+\.) ")
 _WITHOUT_BLANK_LINES = frozenset(("li", "tr", "dt", "dd", "tbody", "thead", "tfoot"))
+# Of Markdown
+_FEWEST_MARKED_LINES = 3  # a page has more headings and labels; a plain text has none that begins so
+_MARKED_LINE = re.compile(r"\s*(?:[-*+]\s+)?(?:#{1,6}\s+\S|(\*\*|__)[^\s*_][^*\n]*\1)")
+_LINE_MARK = re.compile(r"^(\s*)(?:#{1,6}\s+|[-*+]\s+(?=\*\*|__))")
+_EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\((?:https?:|/|#)[^()\s]*\)")
+_ESCAPE = re.compile(r"\\([\\`*_{}\[\]()#+.!|>-])")
 
 
 def is_html(text: str) -> bool:
@@ -145,3 +152,14 @@ class _TextWriter:
             self.out.append("\n\n")
         elif not (self.out and self.out[-1].endswith("\n")):
             self.out.append("\n")
+
+
+def is_markdown(lines: list[str]) -> bool:
+    """Return whether several lines of a text are headings of Markdown or begin with emphasis."""
+    return sum(_MARKED_LINE.match(line) is not None for line in lines) >= _FEWEST_MARKED_LINES
+
+
+def remove_marks(line: str) -> str:
+    """Return a line of Markdown as readers see it; bullets stay, but for those before labels in bold."""
+    plain = _LINK.sub(r"\1", _EMPHASIS.sub(r"\2", _LINE_MARK.sub(r"\1", line)))
+    return _ESCAPE.sub(r"\1", plain)

@@ -1,4 +1,4 @@
-"""Markdown: a page that was saved as such says what the page says."""
+"""Markup: a page that was saved as Markdown says what the page says."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from ogpgraph.importer.pages.markdown import is_markdown, remove_marks
+from ogpgraph.importer.pages.markup import is_markdown, remove_marks
 from tests.importer.pages.page_assertions import PAGES, read_page_text
 
 BUDGET = (PAGES / "budget_en.txt").read_text("utf-8")
