@@ -152,18 +152,21 @@ class CommandExecutor:
             try:
                 if self._save(group, decide_locked, projects=projects):
                     return
-                continue  # with no pause: whoever was overtaken waits for the log's lock anyway
             except _NotProjected as error:  # so they are stored alone: the projection stops before them, and says why
                 log.warning("saves cannot be projected with their events", reason=repr(error.__cause__))
                 projects = False
-                continue
             except IntegrityError:
                 self._loader.forget()  # somebody has written to the tables without taking the log's lock
+                self._pause(attempt)
             except ConnectionLost:
                 if attempt == MAX_ATTEMPTS - 1:
                     raise
-            self._sleep(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
+                self._pause(attempt)
         raise Conflict("others changed the same things at the same moment, again and again: please try again")
+
+    def _pause(self, attempt: int) -> None:
+        """Pause after an attempt that failed. One that was overtaken needs none: it has waited for the log's lock."""
+        self._sleep(BACKOFF_SECONDS * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter, not a secret
 
     def _decide(self, submissions: Sequence[Submission[Any]], *, may_be_stored: bool) -> CommandGroup:
         """Decide the submissions that are not settled, in their order; those that fail or are repeated are settled."""
