@@ -18,7 +18,7 @@ import structlog
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.system import System
 from ogpgraph.web.cost_budget import CostBudget
-from ogpgraph.web.deadline import endless_deadline
+from ogpgraph.web.deadline import Deadline, endless_deadline
 from ogpgraph.web.fair_queue import Client
 from ogpgraph.web.live.batches import BATCH_SIZE, Batch, BatchReader
 from ogpgraph.web.live.subscribers import Channel, StreamCancellation, StreamFailed, StreamItem, Subscriber
@@ -89,9 +89,7 @@ class Hub:
     async def compile(self, client: Client, parameters: RequestParameters) -> Subscription:
         """Return the subscription that a client asks for; raises RequestErrors."""
         deadline = endless_deadline()
-        return await self._scheduler.run(
-            client, self._compiler.compile, parameters, deadline, deadline=deadline, is_bounded=False
-        )
+        return await self.run_in_turn(client, self._compiler.compile, parameters, deadline, deadline=deadline)
 
     async def locate(self, after: Bookmark | None, client: Client = OURSELVES) -> Bookmark:
         """Return the bookmark of this log at the position of another one, or at the head.
@@ -106,9 +104,14 @@ class Hub:
         """Return the bookmark of the newest entry."""
         return await self.locate(None, client)
 
-    async def run_in_turn(self, client: Client, function: Callable[..., T], *arguments: object) -> T:
-        """Call a function in a worker thread when it is a client's turn, however long that takes."""
-        deadline = endless_deadline()
+    async def run_in_turn(
+        self, client: Client, function: Callable[..., T], *arguments: object, deadline: Deadline | None = None
+    ) -> T:
+        """Call a function in a worker thread when it is a client's turn, however long that takes.
+
+        One that checks a deadline itself is given it with the others of its arguments.
+        """
+        deadline = deadline or endless_deadline()
         return await self._scheduler.run(client, function, *arguments, deadline=deadline, is_bounded=False)
 
     # The life of a subscriber: attach, replay, then deliveries by the hub, detach.
