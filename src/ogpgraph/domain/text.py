@@ -47,9 +47,7 @@ def normalize_text(text: str, field: str = "a text") -> str:
 def clean_published_text(text: str) -> str:
     r"""Return a published text in normalization form C, with `\n` as its line end, and without control characters.
 
-    Soft hyphens and characters of no width are left out, too.
-
-    Nothing visible is lost. The result may be empty.
+    Soft hyphens and characters of no width are left out, too. Nothing visible is lost. The result may be empty.
     """
     if text.isascii() and text.isprintable():
         return text

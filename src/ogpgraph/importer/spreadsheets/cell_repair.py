@@ -69,7 +69,7 @@ def clean_cell(cell: str) -> RepairedCell:
     text = cell.replace("\ufeff", "").replace("_x000D_", "")
     # Before control characters go: browsers decode some bytes of accented letters as such.
     repaired = repair_mojibake(text)
-    text = clean_published_text(_BREAK.sub("\n", repaired or text)).strip(" \t\n\u00a0\u200b")
+    text = clean_published_text(_BREAK.sub("\n", repaired or text)).strip(" \t\n\u00a0")
     if MOJIBAKE.search(text):
         return RepairedCell(text, doubt="seems to have been decoded with a wrong encoding")
     if repaired:
@@ -89,8 +89,8 @@ def drop_fraction_of_zero(text: str) -> str:
 
 def repair_number(text: str) -> RepairedCell:
     """Return a number as it was typed: `2.3` for the binary fraction `2.2999999999999998`, `5` for `5.0`."""
-    if match := _WHOLE.fullmatch(text):
-        return _replaced(text, match[1])
+    if _WHOLE.fullmatch(text):
+        return _replaced(text, drop_fraction_of_zero(text))
     if _FLOAT.fullmatch(text):
         return _replaced(text, f"{float(text):.10g}")
     return RepairedCell(text)
