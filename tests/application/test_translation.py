@@ -141,9 +141,17 @@ BLANK = [
 ]
 
 
-@pytest.mark.parametrize(
-    "text", [*BLANK, "a\x07", "a\rb", "a\x00", "a\x85", "\ud800", "see https://user:pw@example.org/"]
-)
+WITH_CREDENTIALS = [
+    "see https://user:pw@example.org/",
+    "HTTPS:pw@example.org",
+    "files: ftp://user:pw@example.org/plan.pdf",
+    "sftp://pw@example.org",
+    "(//user:pw@example.org/plan)",
+    "postgresql://:pw@host/name",
+]
+
+
+@pytest.mark.parametrize("text", [*BLANK, "a\x07", "a\rb", "a\x00", "a\x85", "\ud800", *WITH_CREDENTIALS])
 def test_a_client_s_text_that_shows_nothing_or_has_control_characters_is_refused_by_name(
     uow: UnitOfWork, text: str
 ) -> None:

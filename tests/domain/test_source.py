@@ -44,6 +44,8 @@ def test_a_url_names_a_document(url: str) -> None:
     [
         "https://ann:s3cret@example.org/",
         "https://s3cret@example.org",
+        "ftp://ann:s3cret@example.org/",
+        "//ann:s3cret@example.org/",
         "https://example.org\\@s3cret",
         "https://user:s3/cret@example.org",
         "https://example.org/s3cret\n",

@@ -31,8 +31,16 @@ Instant = Annotated[str, Meta(pattern=f"^{PATH_SEGMENTS['{time}']}$")]
 Validator = Annotated[str, Meta(max_length=200, description="A header as a server sent it, not as a person wrote it.")]
 
 MAX_URL_LENGTH = 2000
-CREDENTIALS = re.compile(r"(?i)\bhttps?:/*[^\s/?#]*@")
-"""The beginning of a URL with a user's name or password, which anyone who read it could use."""
+_USER = (
+    rf"[^\s/?#]{{0,{MAX_URL_LENGTH}}}@"  # bounded, as schemes are: a text may be as long as a hundred thousand of them
+)
+CREDENTIALS = re.compile(
+    rf"(?i)\bhttps?:/*{_USER}|\b[a-z][a-z0-9+.-]{{0,30}}://{_USER}|(?<![\w:/])//[^\s/?#:@]{{0,200}}:{_USER}"
+)
+"""The beginning of a URL of any scheme, or of none, with a user's name or password, which anyone who read it could use.
+
+Without a scheme it has to have a password: an e-mail address may stand behind two slashes.
+"""
 
 
 def validate_url(url: str, field: str = "source") -> str:
