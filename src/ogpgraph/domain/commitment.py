@@ -182,7 +182,7 @@ CommitmentNumber = Annotated[
     Meta(
         description="The number in the action plan, as published: up to 16 letters, digits and characters of `.,()/-`."
     ),
-    Format(NUMBER, "a number as published, such as 14.1"),
+    Format(rf"(?!.*[.,/\-]{{2}}){NUMBER}", "a number as published, such as 14.1"),
 ]
 Title = Annotated[TextValue | UnsetType, _FIELDS["title"], Meta(description="The title.")]
 Description = Annotated[

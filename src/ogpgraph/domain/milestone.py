@@ -246,6 +246,15 @@ MilestoneNumber = Annotated[
         PATH_SEGMENTS["{number}"], "the number of a milestone as published, such as 14.1", normalize_milestone_number
     ),
 ]
+NewMilestoneNumber = Annotated[
+    MilestoneNumber,
+    Format(
+        r"(?=.{1,16}$)[0-9A-Z]+([.\-][0-9A-Z]+)*",
+        "the number of a milestone as published, such as 14.1",
+        normalize_milestone_number,
+    ),
+]
+"""A number that a milestone gets: one dot or hyphen between two parts. What was recorded before may have several."""
 ProgressReport = Annotated[
     TextValue | None,
     Meta(description="The progress report; its evidence belongs in `source`. Omitted: no report."),
@@ -259,7 +268,7 @@ class AddMilestone(Command, frozen=True):
     """A new milestone of a commitment."""
 
     commitment: CommitmentReference
-    number: MilestoneNumber
+    number: NewMilestoneNumber
     title: NewTitle
     language: Language = "en"
     starts_on: StartsOn = None
@@ -289,7 +298,7 @@ class ReviseMilestone(Command, frozen=True):
     """Changes to the plan of a milestone; at least one field is needed."""
 
     commitment: CommitmentReference
-    number: MilestoneNumber
+    number: NewMilestoneNumber
     title: NewTitle | UnsetType = UNSET
     language: Language = "en"
     starts_on: StartsOn = None

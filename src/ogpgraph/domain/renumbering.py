@@ -18,6 +18,7 @@ from ogpgraph.domain.milestone import (
     RENUMBERED_TO,
     UNKNOWN_MILESTONE,
     MilestoneNumber,
+    NewMilestoneNumber,
     milestone_facts,
     milestone_numbers,
 )
@@ -119,7 +120,7 @@ class RenumberMilestone(Command, frozen=True):
 
     commitment: CommitmentReference
     number: Annotated[MilestoneNumber, Meta(description="The number that the milestone had, such as `14.1`.")]
-    new_number: Annotated[MilestoneNumber, Meta(description="The number that it has now, such as `14.2`.")]
+    new_number: Annotated[NewMilestoneNumber, Meta(description="The number that it has now, such as `14.2`.")]
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the new number; raises NotFound, and Conflict if the new number is taken."""

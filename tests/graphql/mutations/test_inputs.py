@@ -26,6 +26,7 @@ TOO_MANY = ["x"] * (MAX_LIST_ITEMS + 1)
         ("reviseCommitment", {"commitment": "FR0001", "title": "  "}, "INVALID", "title"),
         ("reviseCommitment", {"commitment": "FR0001", "number": "one hundred and one"}, "INVALID", "number"),
         ("reviseCommitment", {"commitment": "FR0001", "policyAreas": ["Gendr"]}, "INVALID", "policyAreas"),
+        ("reviseCommitment", {"commitment": "FR0001", "number": "1..1"}, "INVALID", "number"),
         ("reviseCommitment", {**TITLE, "language": "English"}, "INVALID", "language"),
         ("reviseCommitment", {**TITLE, "source": "a letter"}, "INVALID", "source"),
         ("reviseCommitment", {**TITLE, "source": "javascript:alert(1)"}, "INVALID", "source"),

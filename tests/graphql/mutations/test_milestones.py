@@ -45,7 +45,7 @@ def test_letters_of_a_number_are_compared_in_any_case(sample: SampleSystem) -> N
     assert ("2A", "An act") in milestones(sample)
 
 
-@pytest.mark.parametrize("number", ["", ".", "-", "1 1", "1/1", "one hundred and one", "é"])
+@pytest.mark.parametrize("number", ["", ".", "-", "1 1", "1/1", "1..1", "1.-1", "one hundred and one", "é"])
 def test_what_is_not_a_number_is_refused(unchanged_sample: SampleSystem, number: str) -> None:
     refused = unchanged_sample.admin.expect_refusal("addMilestone", commitment="FR0001", number=number, title="x")
     assert refused == ("INVALID", ["input", "number"])
