@@ -194,9 +194,9 @@ def _translation_kind(aggregate: Aggregate, path: str) -> TranslationKind:
 
 
 def validate_format(text: str, form: Format, field: str) -> str:
-    """Return a text, normalized, that matches a format; raises Invalid."""
+    """Return a text, normalized, that matches a format and is known where that matters; raises Invalid."""
     normalized = form.normalize(text)
-    if not re.fullmatch(form.pattern, normalized):
+    if not re.fullmatch(form.pattern, normalized) or not form.is_known(normalized):
         raise Invalid(f"{normalized[:40]!r} is not {form.form}", field)
     return normalized
 

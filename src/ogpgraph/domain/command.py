@@ -29,6 +29,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import Field
+from ogpgraph.domain.language_table import find_language
 from ogpgraph.domain.roles import Roles
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import COMMITMENT_CODE, Value
@@ -52,12 +53,14 @@ class ReferenceTo(Struct, frozen=True):
 class Format(Struct, frozen=True):
     """Annotates an input of type str: the pattern that all of it matches, and its form in words for a refusal.
 
-    `normalize` is applied before: it removes differences that do not matter, such as case.
+    `normalize` is applied before: it removes differences that do not matter, such as case. `is_known` is asked where
+    not everything that matches means something.
     """
 
     pattern: str
     form: str
     normalize: Callable[[str], str] = str
+    is_known: Callable[[str], bool] = bool
 
 
 class Command(Struct, frozen=True):
@@ -241,8 +244,8 @@ def normalize_code(text: str) -> str:
 
 
 def normalize_language(text: str) -> str:
-    """Return a language's code in lower case, without surrounding spaces."""
-    return text.strip().lower()
+    """Return the shortest code of a language in lower case; what is none as it is, without surrounding spaces."""
+    return find_language(text) or text.strip()
 
 
 def find_commitment(uow: UnitOfWork, code: str) -> Aggregate:
@@ -268,8 +271,13 @@ CommitmentReference = Annotated[
 Language = Annotated[
     str,
     Meta(
-        description="The language of the texts in this input: two or three lower-case letters, such as `fr`. Default: "
-        "`en`."
+        description="The language of the texts in this input: its code in ISO 639, such as `fr`; `fra` is the same. "
+        "Default: `en`."
     ),
-    Format("[a-z]{2,3}", "a lower-case language code, such as en or fr", normalize_language),
+    Format(
+        "[a-z]{2,3}",
+        "the code of a language in ISO 639, such as en or fr",
+        normalize_language,
+        lambda code: find_language(code) is not None,
+    ),
 ]

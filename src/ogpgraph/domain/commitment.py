@@ -299,7 +299,7 @@ class TranslateCommitment(Command, frozen=True):
 
     commitment: CommitmentReference
     language: Annotated[
-        Language, Meta(description="The language of the translation: two or three lower-case letters, such as `fr`.")
+        Language, Meta(description="The language of the translation: its code in ISO 639, such as `fr`.")
     ]
     translation_kind: Annotated[
         TranslationKind, Meta(description="How the translation was made. Default: `HUMAN`.")

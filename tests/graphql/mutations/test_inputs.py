@@ -28,6 +28,8 @@ TOO_MANY = ["x"] * (MAX_LIST_ITEMS + 1)
         ("reviseCommitment", {"commitment": "FR0001", "policyAreas": ["Gendr"]}, "INVALID", "policyAreas"),
         ("reviseCommitment", {"commitment": "FR0001", "number": "1..1"}, "INVALID", "number"),
         ("reviseCommitment", {**TITLE, "language": "English"}, "INVALID", "language"),
+        ("reviseCommitment", {**TITLE, "language": "xx"}, "INVALID", "language"),
+        ("translateCommitment", {**TITLE, "language": "und"}, "INVALID", "language"),
         ("reviseCommitment", {**TITLE, "source": "a letter"}, "INVALID", "source"),
         ("reviseCommitment", {**TITLE, "source": "javascript:alert(1)"}, "INVALID", "source"),
         ("reviseCommitment", {**TITLE, "source": "source-none"}, "NOT_FOUND", "source"),
@@ -62,6 +64,12 @@ def test_wrong_value_is_refused_with_a_code_and_the_path_of_its_field(
     unchanged_sample: SampleSystem, mutation: str, sent: dict[str, Any], code: str, field: str
 ) -> None:
     assert unchanged_sample.admin.expect_refusal(mutation, **sent) == (code, ["input", *filter(None, [field])])
+
+
+def test_a_language_is_recorded_under_its_shortest_code(sample: SampleSystem) -> None:
+    sample.reporter.mutate("translateCommitment", commitment="FR0001", language=" FRA ", title="Mieux")
+    answer = execute_query(sample.system, '{ commitment(code: "FR0001") { languages title(language: "fr") } }')
+    assert answer["commitment"] == {"languages": ["en", "fr"], "title": "Mieux"}
 
 
 def test_nearest_policy_area_is_suggested(unchanged_sample: SampleSystem) -> None:
