@@ -394,8 +394,7 @@ async def test_threads_that_wait_in_the_middle_of_operations_are_bounded_for_eac
 
     tasks = [operations.start(A, work) for _ in range(5)]
     await within_patience(operations.start(B))
-    await wait_until(lambda: operations.ran.count("a") == 2)
-    assert operations.scheduler.waiting == 3
+    await wait_until(lambda: operations.ran.count("a") == 2 and operations.scheduler.waiting == 3)
     is_over.set()
     await within_patience(*tasks)
 
