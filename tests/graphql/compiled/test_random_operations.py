@@ -147,7 +147,7 @@ def test_responses_are_the_same_to_thousands_of_requests(
 def test_requests_ask_for_every_field_argument_and_input_field(new_database: DatabaseFactory) -> None:
     with serve_both_ways(new_database(), 4) as (both, _):
         both.learn_values()
-        for _ in range(30):
+        for _ in range(90):
             if both.find_never_asked():
                 both.generate(50, variable_sets=1)
         assert both.find_never_asked() == set()
