@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
-from ogpgraph.maintenance import advise, check
+from ogpgraph.maintenance import HISTORY, advise, check
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import DatabaseError, StorageDamaged
 from ogpgraph.storage.integrity import Fault
+from ogpgraph.storage.record import compute_leaf
+from ogpgraph.system import migrate, open_system
 from tests.conftest import BOTH_ENGINES
 from tests.support.records import fill_record, no_track, read_digest, read_rows
+from tests.support.writers import change_title, register_commitment
 
 
 def find_faults(url: str) -> list[Fault]:
@@ -101,6 +104,65 @@ def test_damage_of_the_read_model_is_found_and_a_rebuild_advised(
     assert key in found[0].key
     assert list(advise({fault.table for fault in faults})) == ["A damaged read model: run `ogpgraph rebuild`."]
     assert engine
+
+
+@BOTH_ENGINES
+def test_events_that_only_the_read_model_still_tells_of_are_missing_and_no_rebuild_is_advised(
+    url: str, engine: str
+) -> None:
+    fill_record(url, commitments=2)
+    last = read_rows(url)["event"][-1]["position"]
+    change(url, "delete from event where position = :last", last=last)
+    faults = [fault for fault in find_faults(url) if fault.table == "event"]
+    assert faults == [Fault("event", str(last), "it is missing, and the read model has its entry")]
+    assert not any("damaged read model" in advice for advice in advise({"event", "projector"}))
+    assert engine
+
+
+@BOTH_ENGINES
+def test_an_event_that_was_forged_with_its_leaf_is_named(url: str, engine: str) -> None:
+    fill_record(url, commitments=2)
+    forged = read_rows(url)["event"][4]
+    forged["recorded_at"] = forged["recorded_at"].replace("Z", "1Z")  # a later moment of the same microsecond
+    leaf = compute_leaf(forged)
+    statement = "update event set recorded_at = :recorded_at, leaf = :leaf where position = :position"
+    change(url, statement, recorded_at=forged["recorded_at"], leaf=leaf, position=forged["position"])
+    faults = [fault for fault in find_faults(url) if fault.table == "event"]
+    assert faults == [
+        Fault("event", str(forged["position"]), "it is not the event of which the read model has the entry")
+    ]
+    assert engine
+
+
+@BOTH_ENGINES
+def test_a_log_that_is_not_the_remembered_one_is_named(url: str, engine: str, tmp_path: Path) -> None:
+    migrate(url)
+    with open_system(url, state=str(tmp_path)) as system:
+        register_commitment(system, "FR0001")
+        change_title(system, "FR0001", "Register of owners")
+    tables = "event", "entry", "version"
+    for table in tables:
+        change(url, f"delete from {table} where position = (select max(position) from {table})")
+    faults = list(check(url, no_track, state=str(tmp_path)))
+    remembered = f"the last acknowledged position of the log was {(length := len(read_rows(url)['event'])) + 1}"
+    assert faults[0] == Fault(HISTORY, "", f"{remembered}, and it has {length} entries")
+    assert any("--accept-history" in advice for advice in advise({HISTORY}))
+    assert engine
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update event set payload = :bytes where position = 2",
+        "update event set revision = 7 where position = 2",
+        "update event set recorded_at = '2090-01-01T00:00:00.000000Z' where position = 2",
+    ],
+)
+def test_the_events_after_a_damaged_one_are_not_blamed_for_it(url: str, statement: str) -> None:
+    fill_record(url, commitments=2)
+    change(url, statement, **({"bytes": b"damaged"} if ":bytes" in statement else {}))
+    faults = [fault for fault in find_faults(url) if fault.table == "event"]
+    assert {fault.key for fault in faults} == {"2"}
 
 
 @pytest.fixture(scope="module")

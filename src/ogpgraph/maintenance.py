@@ -12,7 +12,13 @@ from ogpgraph.clock import Clock, format_timestamp, system_clock
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.errors import StoredEventError
 from ogpgraph.domain.event import event_text_references
-from ogpgraph.readmodel.integrity import DumpedReadModel, compare_with_projection
+from ogpgraph.readmodel.history_guard import HOW_TO_ACCEPT, describe_other_history
+from ogpgraph.readmodel.integrity import (
+    DumpedReadModel,
+    compare_with_projection,
+    find_missing_events,
+    find_replaced_event,
+)
 from ogpgraph.readmodel.projection import ProgressCallback, ProjectionRunner
 from ogpgraph.readmodel.projector import Checkpoint, read_checkpoint
 from ogpgraph.readmodel.rebuild import Rebuild
@@ -28,11 +34,13 @@ from ogpgraph.storage.backup_file import (
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError, Transaction
 from ogpgraph.storage.event_log import EventLog
+from ogpgraph.storage.head_file import HeadUnreadable
 from ogpgraph.storage.integrity import Fault, RecordCheck
 from ogpgraph.storage.log_identity import LOG_FORMAT, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.merkle import Frontier
 from ogpgraph.storage.record import (
     EVENT,
+    LOG,
     STORED_TEXT,
     TABLES,
     RecordRow,
@@ -42,7 +50,10 @@ from ogpgraph.storage.record import (
     require_supported_log,
 )
 from ogpgraph.storage.transfer import Transfer, copy_events, is_unfinished, summarize_record, track_rows
-from ogpgraph.system import database_exists, migrate, open_system
+from ogpgraph.system import database_exists, find_head_file, migrate, open_system
+
+HISTORY = "history"
+"""Names the faults of the log as a whole, as a table names those of its rows."""
 
 Track = Callable[[str], ProgressCallback]
 """Begins a part of the work, named for people; returns the callback for its progress."""
@@ -174,25 +185,27 @@ def _require_root(database: Database, summary: Summary) -> None:
         raise RootsDiffer(summary.head)
 
 
-def check(database_url: str, track: Track) -> Iterator[Fault]:
+def check(database_url: str, track: Track, *, state: str = "") -> Iterator[Fault]:
     """Read everything that is stored, and yield what is not as it should be; nothing is changed.
+
+    `state` is the folder in which the last acknowledged position is remembered, as in `open_system`.
 
     Raises DatabaseError where there is no database that can be opened, TablesMissing, UnsupportedLogFormat.
     """
     with open_existing(database_url) as database, TemporaryDirectory(prefix="ogpgraph-check-") as folder:
         yield from _name_errors("", (Fault("", "", problem) for problem in database.find_damage()))
         try:
-            yield from _check_rows(database, Path(folder), track)
+            yield from _check_rows(database, state, Path(folder), track)
         except DatabaseError:
             raise
         except Exception as error:  # of a damaged page that everything else depends on
             yield Fault("", "", f"cannot be checked any further ({type(error).__name__}: {error})")
 
 
-def _check_rows(database: Database, folder: Path, track: Track) -> Iterator[Fault]:
+def _check_rows(database: Database, state: str, folder: Path, track: Track) -> Iterator[Fault]:
     dumped = DumpedReadModel(folder)
+    yield from _name_errors(LOG.name, _compare_remembered(database, state))
     with database.read() as transaction:
-        read_log_identity(transaction)
         checkpoint, problem = _try_read_checkpoint(transaction)
         yield from dumped.write(transaction)
     events = EventCheck()
@@ -206,13 +219,52 @@ def _check_rows(database: Database, folder: Path, track: Track) -> Iterator[Faul
     yield from events.find_missing_texts(record.stored_texts)
     if checkpoint is None:
         yield Fault(PROJECTOR_TABLE, "", problem)
-    elif checkpoint.projection_version != PROJECTION_VERSION:
+        return
+    if checkpoint.projection_version != PROJECTION_VERSION:
         yield Fault(PROJECTOR_TABLE, "", "another version of the program wrote the read model")
-    elif has_faults:
+        return
+    for fault in _name_errors(PROJECTOR_TABLE, _find_lost_events(database, checkpoint, has_faults=has_faults)):
+        has_faults = True
+        yield fault
+    if has_faults:
         yield Fault(PROJECTOR_TABLE, "", "the read model is not compared with events that have faults")
     else:
         compared = _compare_read_model(database, checkpoint, dumped, folder, track("read model"))
         yield from _name_errors(PROJECTOR_TABLE, compared)
+
+
+def _compare_remembered(database: Database, state: str) -> Iterator[Fault]:
+    """Yield how the log differs from its remembered position."""
+    with database.read() as transaction:
+        log_id = read_log_identity(transaction).id
+    file = find_head_file(database.url, state, log_id)
+    try:
+        known = file.read() if file else None
+    except HeadUnreadable as error:
+        yield Fault(HISTORY, "", str(error))
+        return
+    if known is None:
+        return
+    log = EventLog(database, system_clock)
+    with database.read_log() as transaction:  # after the file: it is never ahead of the log
+        root, length = log.compute_root(transaction, known.position), log.count_after(transaction, 0)
+    if (problem := describe_other_history(known, log_id, length, root)) is not None:
+        yield Fault(HISTORY, "", problem)
+
+
+def _find_lost_events(database: Database, checkpoint: Checkpoint, *, has_faults: bool) -> Iterator[Fault]:
+    """Yield the events that were deleted or replaced since the read model was made of them, as far as it tells.
+
+    Where events have other faults, a root that differs says nothing of which one was replaced.
+    """
+    with database.read_log() as transaction:
+        root = EventLog(database, system_clock).compute_root(transaction, checkpoint.position)
+        if root == checkpoint.frontier.root().hex():
+            return
+        missing = list(find_missing_events(transaction))
+        yield from missing
+        if not missing and not has_faults:
+            yield from find_replaced_event(transaction)
 
 
 def _name_errors(table: str, faults: Iterator[Fault]) -> Iterator[Fault]:
@@ -278,5 +330,10 @@ def advise(tables: Set[str]) -> Iterator[str]:
         yield "Damaged events, texts or accounts: restore a backup into a new database with `ogpgraph restore`."
     elif "" in tables:
         yield "Damaged files: copy what is intact into a new database with `ogpgraph copy`, or restore a backup."
-    if tables - TABLES.keys() - {""}:
+    if EVENT.name in tables:
+        yield "Do not run `ogpgraph rebuild` before: the read model may be all that still tells of lost events."
+        return
+    if HISTORY in tables:
+        yield f"Another history: find out whether the wrong database was mounted or restored. {HOW_TO_ACCEPT}"
+    if tables - TABLES.keys() - {"", HISTORY}:
         yield "A damaged read model: run `ogpgraph rebuild`."

@@ -277,7 +277,7 @@ def open_system(
         with database.read_autocommit() as transaction:
             log_identity = read_log_identity(transaction)
         clock_guard = clock_guard or ClockGuard()
-        history_guard = HistoryGuard(_find_head_file(database_url, state, log_identity), log_identity.id, clock_guard)
+        history_guard = HistoryGuard(find_head_file(database_url, state, log_identity.id), log_identity.id, clock_guard)
         _begin_clock_guard(clock_guard, clock, database, history_guard)
         event_log = EventLog(database, clock, clock_guard)
         system = _connect_parts(database, log_identity, event_log, history_guard, clock, new_id)
@@ -342,12 +342,12 @@ def open_configured_system(settings: Settings, *, accept_history: bool = False) 
     return open_system(settings.database, state=settings.state, accept_history=accept_history, clock_guard=clock_guard)
 
 
-def _find_head_file(database_url: str, state: str, log_identity: LogIdentity) -> HeadFile | None:
+def find_head_file(database_url: str, state: str, log_id: str) -> HeadFile | None:
     """Return the file that remembers the log's last position, None where there is no place for one."""
     if database_url.startswith("sqlite:"):
         path = parse_sqlite_url(database_url)
         return HeadFile(path.with_name(f"{path.name}.head"))
-    return HeadFile(Path(state) / f"{log_identity.id}.head") if state else None
+    return HeadFile(Path(state) / f"{log_id}.head") if state else None
 
 
 def _begin_clock_guard(guard: ClockGuard, clock: Clock, database: Database, history: HistoryGuard) -> None:

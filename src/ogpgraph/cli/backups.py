@@ -70,7 +70,7 @@ def check(database: DatabaseOption = None) -> None:
     settings = load_settings(database)
     tables: set[str] = set()
     with _track_rows() as track:
-        for fault in maintenance.check(settings.database, track):
+        for fault in maintenance.check(settings.database, track, state=settings.state):
             tables.add(fault.table)
             out.print(": ".join(part for part in (f"{fault.table} {fault.key}".strip(), fault.problem) if part))
     if not tables:

@@ -16,9 +16,8 @@ from contextlib import AbstractContextManager
 import structlog
 
 from ogpgraph.domain.errors import ReadOnly
-from ogpgraph.readmodel.bookmark import Bookmark, OtherHistory
 from ogpgraph.readmodel.error_codes import ReadErrorCode
-from ogpgraph.readmodel.session import PositionError, ReadSession
+from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.database import StorageError
 from ogpgraph.storage.head_file import HeadFile, HeadUnreadable, RememberedHead
@@ -151,18 +150,26 @@ class HistoryGuard:
 
     def _find_problem(self, session: ReadSession) -> str | None:
         known = self.remembered
-        if known is None or known.position == 0:
+        if known is None:
             return None
-        if known.log_id != self._log_id:
-            return f"another log was served here before, whose last acknowledged position was {known.position}"
-        try:
-            session.require(Bookmark(known.position, known.root))
-        except OtherHistory:
-            length = f"it has {session.head} entries"
-            if session.head >= known.position:
-                length = f"its entries up to there are others, although {length}"
-            return f"the last acknowledged position of the log was {known.position}, and {length}"
-        except PositionError:  # events are stored that cannot be projected
-            if session.compute_root(known.position) != known.root:
-                return f"the last acknowledged position of the log was {known.position}, and its events are others"
+        root = session.root_at(known.position) if known.position <= session.head else None
+        if root is None and session.is_behind:  # events are stored that cannot be projected
+            root = session.compute_root(known.position)
+        return describe_other_history(known, self._log_id, session.head, root)
+
+
+def describe_other_history(known: RememberedHead, log_id: str, length: int, root: str | None) -> str | None:
+    """Return why a log of some length is not the remembered one, None where it is.
+
+    `root` is that at the remembered position, None where the log has fewer entries.
+    """
+    if known.position == 0:
         return None
+    if known.log_id != log_id:
+        return f"another log was served here before, whose last acknowledged position was {known.position}"
+    if root == known.root:
+        return None
+    found = f"it has {length} entries"
+    if root is not None:
+        found = f"its entries up to there are others, although {found}"
+    return f"the last acknowledged position of the log was {known.position}, and {found}"

@@ -1,4 +1,7 @@
-"""The check of the read model: compares its rows with those of a fresh projection of the same events."""
+"""The check of the read model: compares its rows with those of a fresh projection of the same events.
+
+And the read model as a witness: it holds the root at each entry, so it tells which events the log has lost since.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,17 @@ import msgspec
 from ogpgraph.readmodel.tables import DUMPED_TABLES, dump_table
 from ogpgraph.storage.database import Transaction
 from ogpgraph.storage.integrity import Fault
+from ogpgraph.storage.merkle import Frontier
+from ogpgraph.storage.record import EVENT
 
 MAX_FAULTS = 20
 """The rows of a table that are named; one damaged event can change thousands."""
+_SELECT_MISSING_EVENTS = """
+    select e.log_position from entry e left join event v on v.position = e.log_position
+    where v.position is null order by e.position"""
+_SELECT_LEAVES = """
+    select v.position, v.leaf, e.root from event v left join entry e on e.log_position = v.position
+    where v.position <= (select max(log_position) from entry) order by v.position"""
 _KEY_LENGTHS = {"term": 2, "tag": 4, "path_set": 2}
 """How many columns of a dumped row are its key, where not one."""
 
@@ -51,6 +62,25 @@ def compare_with_projection(dumped: DumpedReadModel, fresh: Transaction) -> Iter
                 yield Fault(table, "", "and more rows")
                 break
             yield fault
+
+
+def find_missing_events(transaction: Transaction) -> Iterator[Fault]:
+    """Yield the events that the read model has entries of and the log lacks, up to a limit."""
+    for number, row in enumerate(transaction.stream(_SELECT_MISSING_EVENTS)):
+        if number == MAX_FAULTS:
+            yield Fault(EVENT.name, "", "and more rows")
+            return
+        yield Fault(EVENT.name, str(row["log_position"]), "it is missing, and the read model has its entry")
+
+
+def find_replaced_event(transaction: Transaction) -> Iterator[Fault]:
+    """Yield the first event after which the log has another root than the entries of the read model hold."""
+    frontier = Frontier()
+    for row in transaction.stream(_SELECT_LEAVES):
+        frontier = frontier.append(bytes(row["leaf"]))
+        if frontier.root() != row["root"]:
+            yield Fault(EVENT.name, str(row["position"]), "it is not the event of which the read model has the entry")
+            return
 
 
 def _compare_table(table: str, actual: Iterable[bytes], expected: Iterable[bytes]) -> Iterator[Fault]:

@@ -225,6 +225,12 @@ class RecordVerifier:
         if row.table is EVENT:
             yield from self._find_event_problems(row.values)
 
+    def pass_over(self, event: Row) -> None:
+        """Take note of an event that cannot be read, so that those after it are not blamed for it."""
+        with suppress(DamagedRow):
+            self._last = _require_types(EVENT, {**{name: event[name] for name in EVENT.columns}, "payload": ""}).values
+            self._revisions[event["stream"]] = self._revisions.get(event["stream"], 0) + 1
+
     def summarize(self) -> Summary:
         """Return the summary of the rows so far."""
         digests = {name: digest.hexdigest() for name, digest in self._digests.items()}
@@ -233,10 +239,12 @@ class RecordVerifier:
     def _find_event_problems(self, event: dict[str, Any]) -> Iterator[str]:
         before, self._last = self._last, event
         self.frontier = self.frontier.append(event["leaf"])
-        if compute_leaf(event) != event["leaf"]:
+        is_whole = compute_leaf(event) == event["leaf"]
+        if not is_whole:
             yield "it does not match its leaf hash"
+            self._last = {**event, "recorded_at": before.get("recorded_at", "")}
         expected = self._revisions.get(event["stream"], 0) + 1
-        self._revisions[event["stream"]] = max(event["revision"], expected)
+        self._revisions[event["stream"]] = event["revision"] if is_whole else expected
         if event["revision"] != expected:
             yield f"it is revision {event['revision']} of {event['stream']} in place of revision {expected}"
         is_same_save = event["save"] == before.get("save")
