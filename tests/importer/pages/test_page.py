@@ -333,6 +333,47 @@ class TestUnusualSummaries:
         assert extracted_value(page, NARRATIVE, "narratives/MIDTERM/UNTITLED/en") == "Loose words."
         assert {"unknown-rating", "odd-date", "text-without-heading"} <= kinds(page)
 
+    def test_the_value_of_a_field_may_be_on_the_line_below_its_label_or_go_on_there(self) -> None:
+        page = self.page(
+            "IRM Midterm Status Summary",
+            "3. Wells",
+            "Responsible institution:",
+            "Ministry of Wells",
+            "Supporting institutions",
+            "None",
+            "Start Date:\nJuly 2018",
+            "End Date: June\n2020",
+            "Status",
+            "End of term:",
+            "Complete",
+            "Midterm:",
+            "Limited",
+        )
+        assert {path: found.value for path, found in page.facts[PLAN].items() if path != "number"} == {
+            "leadInstitutions/en": ("Ministry of Wells",),
+            "supportingInstitutions/en": (),
+            "startsOn": "2018-07",
+            "endsOn": "2020-06",
+        }
+        assert extracted_value(page, NARRATIVE, "ratings/COMPLETION/MIDTERM") == "LIMITED"
+        assert extracted_value(page, NARRATIVE, "ratings/COMPLETION/END_OF_TERM") == "COMPLETE"
+        assert kinds(page).isdisjoint({"odd-date", "text-without-heading", "institution-without-value"})
+
+    def test_a_line_below_an_empty_field_that_is_no_such_value_is_text(self) -> None:
+        page = self.page(
+            "IRM Midterm Status Summary",
+            "3. Wells",
+            "Lead institution:",
+            "The Ministry of Wells has led this with many others.",
+            "Start Date:",
+            "End Date: 2020",
+            "Midterm:",
+            "Nobody came.",
+        )
+        assert {*page.facts[PLAN]} == {"number", "endsOn"}
+        assert extracted_value(page, NARRATIVE, "ratings/COMPLETION/MIDTERM") is None
+        assert {"institution-without-value", "text-without-heading"} <= kinds(page)
+
     def test_the_governments_text_may_begin_with_the_number(self) -> None:
         text = (PAGES / "new_plan_en.txt").read_text("utf-8")
         page = read_page_text(text.replace("Which wells", "Commitment 4: Which wells"))

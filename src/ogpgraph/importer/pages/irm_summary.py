@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from itertools import takewhile
+from typing import NamedTuple
 
 from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
@@ -16,7 +17,7 @@ from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, R
 from ogpgraph.importer.pages.label_matching import SUMMARY_FIELDS, split_at_labels
 from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.summary_labels import has_form_of_heading, make_section_key, split_fields, split_label
-from ogpgraph.importer.pages.text import Line, Span, is_continued, split_lines
+from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, split_lines
 from ogpgraph.importer.pages.values import (
     parse_date_range,
     parse_institutions,
@@ -29,6 +30,7 @@ _LONGEST_STAGE_HEADING = 90
 _LONGEST_TITLE = 250
 _TITLE_LINES = 3  # a theme may be above the title
 _DATES = {"START_DATE": "startsOn", "END_DATE": "endsOn"}
+_DATED = frozenset((*_DATES, "START_AND_END"))
 _INSTITUTIONS = {"LEAD_INSTITUTION": "leadInstitutions", "SUPPORT_INSTITUTIONS": "supportingInstitutions"}
 _STATUS_STAGES = {"MIDTERM": Stage.MIDTERM, "END_OF_TERM": Stage.END_OF_TERM}
 _QUOTED_SECTIONS = frozenset(("COMMITMENT_TEXT", "MILESTONES"))
@@ -94,6 +96,14 @@ class _Section:
         return Span(self.lines[0].start, self.lines[-1].end)
 
 
+class _OpenField(NamedTuple):
+    """A field whose value is not on the line of its label, or not the whole of it: the next line may have it."""
+
+    name: str
+    value: Line
+    label: Line
+
+
 class _SummaryReader:
     """Reads one summary, line by line; a heading closes the section above it."""
 
@@ -108,11 +118,14 @@ class _SummaryReader:
         self._open: _Section | None = None
         self._milestone: tuple[str, Line] | None = None
         """The number and title of a milestone that the next line may continue."""
+        self._open_field: _OpenField | None = None
 
     def read(self) -> IrmSummary:
         begin = self._read_title()
         for place, line in enumerate(self._lines[begin:], begin + 1):
-            self._read_line(line, self._lines[place] if place < len(self._lines) else None)
+            if not self._complete_field(line):
+                self._read_line(line, self._lines[place] if place < len(self._lines) else None)
+        self._close_field()
         # Only now, because a milestone quoted in a section is recognized by the commitment's number.
         for section in self._sections:
             if section.lines:
@@ -213,8 +226,12 @@ class _SummaryReader:
     def _read_label(self, line: Line, key: str, rest: Line) -> None:
         # STATUS is a field where its value follows on the line, and a heading otherwise.
         if key in SUMMARY_FIELDS or key == "STATUS":
-            for name, value in split_fields(line, self._labels) or [(key, rest)]:
-                self._read_field(name, value, line)
+            *others, last = split_fields(line, self._labels) or [(key, rest)]
+            for each in others:
+                self._read_field(*each, line)
+            self._open_field = _OpenField(*last, line)
+            if not self._may_go_on(*last):
+                self._close_field()
             return
         self._open_section(key)
         if rest.text and key == "MILESTONES":
@@ -235,7 +252,42 @@ class _SummaryReader:
 
     # Fields
 
-    def _read_field(self, key: str, value: Line, line: Line) -> None:
+    def _may_go_on(self, key: str, value: Line) -> bool:
+        """Return whether the next line may have the value of a field or, of a date, the rest of it."""
+        return key != "STATUS" and (not value.text or (key in _DATED and not self._is_value(key, value)))
+
+    def _complete_field(self, line: Line) -> bool:
+        """Read the field that is open with a line that its value ends in; return whether the line is one."""
+        if self._open_field is None:
+            return False
+        name, value, label = self._open_field
+        whole = Line(self._text[value.start : line.end], value.start, value.number) if value.text else line
+        is_complete = split_label(line, self._labels) is None and self._is_value(name, whole)
+        if is_complete:
+            self._open_field = _OpenField(name, whole, label)
+        self._close_field()
+        return is_complete
+
+    def _close_field(self) -> None:
+        """Read the field that is open, with what it has."""
+        if self._open_field is not None:
+            self._read_field(*self._open_field)
+        self._open_field = None
+
+    def _is_value(self, key: str, value: Line) -> bool:
+        """Return whether a text is, by its words, a value of a field and nothing else."""
+        if key in _DATES:
+            is_date = parse_partial_date(value.text, self._labels) is not None
+            return is_date or self._labels.is_listed(value.text, "unspecified")
+        if key == "START_AND_END":
+            return parse_date_range(value.text, self._labels) is not None
+        if key in _INSTITUTIONS:
+            is_prose = value.is_bullet or value.text.endswith(".") or len(value.text) > _LONGEST_TITLE
+            is_name = bool(self._labels.organisation.search(fold(value.text))) and not is_prose
+            return is_name or self._labels.is_listed(value.text, "no_institution")
+        return parse_rating(Indicator.COMPLETION, value.text, self._labels).state is not RatingState.UNRECOGNISED
+
+    def _read_field(self, key: str, value: Line, label: Line) -> None:
         if key in ("STATUS", *_STATUS_STAGES):
             self._open_section("COMPLETION_NOTE")
         # The quoted text of a plan may contain dates and institutions, and goes on below them.
@@ -246,7 +298,7 @@ class _SummaryReader:
         elif key == "START_AND_END":
             self._read_period(value)
         elif key in _INSTITUTIONS:
-            self._read_institutions(_INSTITUTIONS[key], value, line)
+            self._read_institutions(_INSTITUTIONS[key], value, label)
         elif value.text:
             stage = _STATUS_STAGES.get(key, self._stage)
             if not self._read_completion(stage, value, quiet=key == "STATUS"):
@@ -270,9 +322,9 @@ class _SummaryReader:
         elif value.text:
             self._remark(value.span, "odd-date")
 
-    def _read_institutions(self, path: str, value: Line, line: Line) -> None:
+    def _read_institutions(self, path: str, value: Line, label: Line) -> None:
         if not value.text:
-            self._remark(line.span, "institution-without-value")
+            self._remark(label.span, "institution-without-value")
             return
         names = parse_institutions([value], value.text, self._labels)
         self._add_fact(self._result.plan, self._path(path), ExtractedValue(names, value.span))
