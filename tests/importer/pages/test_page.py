@@ -302,6 +302,12 @@ class TestUnusualSummaries:
             "2020-08",
         )
 
+    def test_the_title_of_a_milestone_in_a_row_is_its_cell(self) -> None:
+        page = self.page(
+            "IRM Midterm Status Summary", "3. Wells", "Milestones", "3.1 Count them | Office | 2018 | 2019"
+        )
+        assert extracted_value(page, PLAN, "milestones/3.1/title/en") == "Count them"
+
     def test_an_unknown_line_below_a_milestone_is_no_part_of_its_title(self) -> None:
         page = self.page(
             "IRM Midterm Status Summary", "3. Wells", "Milestones", "3.1 Count them", "Printed in Strelsau"
@@ -429,6 +435,51 @@ def test_dates_of_a_table_are_read_in_the_order_that_the_page_shows_elsewhere(
     found = [extracted_value(page, DESCRIPTION, f"milestones/9.1/{path}") for path in ("startsOn", "endsOn")]
     assert tuple(found) == dates
     assert ("odd-date" in kinds(page)) is is_reported
+
+
+COLUMN_NAMES = "No. | Milestone | End date | Office | Start date"
+CELLS = (
+    ("9.1", "Count the wells", "31/12/2024", "Office of Wells", "15/02/2024"),
+    ("9.2", "Count again", "June 2025", "", "TBD"),
+)
+AS_MARKUP = "<tr>{}</tr>".format("".join(f"<th>{name}</th>" for name in COLUMN_NAMES.split(" | "))) + "".join(
+    "<tr>{}</tr>".format("".join(f"<td>\n<div><p>{cell}</p></div>\n</td>" for cell in row)) for row in CELLS
+)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "\n".join([COLUMN_NAMES, *(" | ".join(row) for row in CELLS)]),
+        "\n".join([f"| {COLUMN_NAMES} |", "|---|:--|--:|---|---|", *(f"| {' | '.join(row)} |" for row in CELLS)]),
+        "\n".join([COLUMN_NAMES.replace(" | ", "\t"), *("\t".join(row) for row in CELLS)]),
+        COLUMN_NAMES.replace("Start date", "Inicio").replace("End date", "Fecha límite")
+        + "".join("\n" + " | ".join(row) for row in CELLS),
+        f"<table>{AS_MARKUP}</table>",
+    ],
+)
+def test_the_names_of_a_table_s_columns_say_which_cells_are_dates(table: str) -> None:
+    text = (PAGES / "new_plan_en.txt").read_text("utf-8") + "\n"
+    is_markup = table.startswith("<")
+    page = read_page_text(
+        "<body>" + "".join(f"<p>{line}</p>" for line in text.splitlines()) + table if is_markup else text + table
+    )
+    facts = page.facts[DESCRIPTION]
+    assert {path: found.value for path, found in facts.items() if path.startswith("milestones")} == {
+        "milestones/9.1/title/en": "Count the wells",
+        "milestones/9.1/startsOn": "2024-02-15",
+        "milestones/9.1/endsOn": "2024-12-31",
+        "milestones/9.2/title/en": "Count again",
+        "milestones/9.2/endsOn": "2025-06",
+    }
+    assert "odd-date" not in kinds(page)
+
+
+def test_a_cell_that_should_be_a_date_and_is_none_is_remarked() -> None:
+    table = "Milestone | Start | End\n9.1 Count the wells | when it rains | 2025\n9.2 Count again | TBD | 2026\n"
+    page = read_page_text((PAGES / "new_plan_en.txt").read_text("utf-8") + table)
+    assert [remark.text for remark in page.remarks if remark.kind == "odd-date"] == ["when it rains"]
+    assert extracted_value(page, DESCRIPTION, "milestones/9.1/endsOn") == "2025"
 
 
 def test_a_local_page_has_dates_ogp_values_and_each_institution_once() -> None:

@@ -17,7 +17,7 @@ from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, R
 from ogpgraph.importer.pages.label_matching import SUMMARY_FIELDS, split_at_labels
 from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.summary_labels import has_form_of_heading, make_section_key, split_fields, split_label
-from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, split_lines
+from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, split_cells, split_lines
 from ogpgraph.importer.pages.values import (
     parse_date_range,
     parse_institutions,
@@ -363,7 +363,9 @@ class _SummaryReader:
         return line.number == title.number + 1 and is_continued(title.text, line.text, self._labels.small_words)
 
     def _add_milestone(self, line: Line, found: re.Match[str]) -> None:
-        number, title = normalize_milestone_number(found["number"]), line.slice(found.start("title"))
+        number, rest = normalize_milestone_number(found["number"]), line.slice(found.start("title"))
+        # In the row of a table the cell with the title comes first.
+        title = next((cell for cell in split_cells(rest) if cell.text), rest)
         self._milestone = (number, title)
         path = self._path("milestones", number, "title")
         self._add_fact(self._result.plan, path, ExtractedValue(title.text, title.span))

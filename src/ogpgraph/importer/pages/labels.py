@@ -39,6 +39,8 @@ _LONGEST_LISTED = 80
 _SHORTEST_BEGINNING = 8  # of a label that was cut: shorter ones may be words of their own
 _NOT_BLANK = re.compile(r"[^\s'(),.;:/-]")
 
+DATE_FIELDS = frozenset(("START_DATE", "END_DATE", "START_AND_END"))
+"""The fields of an IRM summary that are dates."""
 LineKind = Literal[
     "no_plan", "unspecified", "no_institution", "list_heading", "navigation", "commitment", "site_sections"
 ]
@@ -88,6 +90,12 @@ class Labels:
     def sections(self) -> dict[str, str]:
         """Label in an IRM summary → its section or field."""
         return invert_tables((file.sections for file in self.files), self.normalize)
+
+    @cached_property
+    def date_columns(self) -> dict[str, str]:
+        """Name of a column in a table of milestones → the field of an IRM summary that its cells are like."""
+        tables = [table for file in self.files for table in (file.date_columns, file.sections)]
+        return {name: field for name, field in invert_tables(tables, self.normalize).items() if field in DATE_FIELDS}
 
     @cached_property
     def stages(self) -> dict[str, Stage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -78,6 +79,8 @@ class _TextWriter:
     def __init__(self, hidden: set[int]) -> None:
         self.out: list[str] = []
         self._hidden = hidden
+        self._hidden_edges: set[int] = set()
+        """The blocks that begin and end no line: editors put a paragraph around the text of each cell."""
         self._item_numbers: list[int | None] = []
         self._verbatim_depth = 0
 
@@ -107,14 +110,15 @@ class _TextWriter:
             self.out.append("\n")
         elif tag in ("td", "th"):
             self._separate_cell()
-        elif _BLOCKS.fullmatch(tag):
+            self._hidden_edges |= {each.mem_id for each in _only_blocks(node)}
+        elif _BLOCKS.fullmatch(tag) and node.mem_id not in self._hidden_edges:
             self._separate_block(tag)
             self._begin_item(tag)
             self._verbatim_depth += tag == "pre"
 
     def _leave(self, node: LexborNode) -> None:
         tag = node.tag or ""
-        if _BLOCKS.fullmatch(tag):
+        if _BLOCKS.fullmatch(tag) and node.mem_id not in self._hidden_edges:
             self._separate_block(tag)
             self._verbatim_depth -= tag == "pre"
         if tag in ("ul", "ol") and self._item_numbers:
@@ -152,6 +156,16 @@ class _TextWriter:
             self.out.append("\n\n")
         elif not (self.out and self.out[-1].endswith("\n")):
             self.out.append("\n")
+
+
+def _only_blocks(cell: LexborNode) -> Iterator[LexborNode]:
+    """Yield the paragraph or division that a cell consists of, and that which this consists of."""
+    node = cell
+    while True:
+        children = [each for each in node.iter(include_text=True) if each.tag != "-text" or each.text().strip()]
+        if len(children) != 1 or children[0].tag not in ("p", "div"):
+            return
+        yield (node := children[0])
 
 
 def is_markdown(lines: list[str]) -> bool:

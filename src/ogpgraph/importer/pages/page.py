@@ -28,7 +28,8 @@ from ogpgraph.importer.pages.irm_summary import find_number, find_stage, read_ir
 from ogpgraph.importer.pages.label_matching import RATING_FIELDS, match_label, split_at_labels
 from ogpgraph.importer.pages.labels import LabelSet, shipped_labels
 from ogpgraph.importer.pages.language import choose_labels, explain_refusal
-from ogpgraph.importer.pages.prose import find_prose_ratings, read_roadmap
+from ogpgraph.importer.pages.prose import find_prose_ratings
+from ogpgraph.importer.pages.roadmap import read_roadmap
 from ogpgraph.importer.pages.sibling_list import read_sibling_list
 from ogpgraph.importer.pages.text import Line, Span, quote, split_lines
 from ogpgraph.importer.pages.top import join_title, read_top
@@ -220,8 +221,10 @@ class _PageReader:
         first = split_lines(self._text, span.start, span.end)[0]
         if number := find_number(first, self._labels, with_word=True):
             description["number"] = number
-        roadmap = read_roadmap(self._text, span, self._quoted_milestones(), self._labels)
+        roadmap, odd_cells = read_roadmap(self._text, span, self._quoted_milestones(), self._labels)
         description.update(roadmap)
+        for cell in odd_cells:
+            self._remark("odd-date", cell)
         for extracted in roadmap.values():
             if is_ambiguous_date(extracted.span.of(self._text)) and len(str(extracted.value)) == _YEAR_LENGTH:
                 self._remark("odd-date", extracted.span)

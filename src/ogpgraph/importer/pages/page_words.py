@@ -80,3 +80,4 @@ class PageWords(Struct, frozen=True, forbid_unknown_fields=True):
     site_sections: tuple[str, ...] = ()
     member_names: dict[str, tuple[str, ...]] = {}
     small_words: tuple[str, ...] = ()
+    date_columns: dict[str, tuple[str, ...]] = {}

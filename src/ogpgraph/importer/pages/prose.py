@@ -1,35 +1,19 @@
-"""Facts in running text: ratings that the IRM states in its prose, and dates of milestones in the government's text.
-
-Both are read with caution. A sentence is a rating only where no word negates it, and a date belongs to a milestone only
-by the milestone's number or a very similar title.
-"""
+"""Ratings that the IRM states in its prose, read with caution: a sentence is one only where no word negates it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cache
-from itertools import pairwise
 
-from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import Indicator, OgpValue, RatingState, RatingValue, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue
-from ogpgraph.importer.pages.irm_summary import MILESTONE_LINE, NUMBERED_LINE
 from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.page_words import ProseRatingRule
-from ogpgraph.importer.pages.text import FoldedText, Line, Span, fold, fold_with_positions, split_lines
-from ogpgraph.importer.pages.values import (
-    find_date_order,
-    parse_ambiguous_date,
-    parse_ogp_values,
-    parse_partial_date,
-    split_trailing_dates,
-)
-
-# Ratings
+from ogpgraph.importer.pages.text import FoldedText, Span, fold_with_positions
+from ogpgraph.importer.pages.values import parse_ogp_values
 
 _NEGATIVE_VALUES = frozenset((RatingValue.NO, RatingValue.NONE))
 _RELEVANCE_PATH = f"ratings/{Indicator.RELEVANCE}/{Stage.DESIGN}"
@@ -124,113 +108,3 @@ def _negation_patterns(labels: Labels) -> tuple[re.Pattern[str], re.Pattern[str]
 
 def _any_word(words: Iterable[str]) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(fold_with_positions(word).text) for word in words)})(?!\w)")
-
-
-# Milestones
-
-_MIN_SIMILARITY = 0.75  # a machine translates the same sentence twice and chooses other verb forms
-_LONGEST_LINE = 400
-_MOST_COMPARED = 200  # titles and lines; each is compared with each
-_SHORTEST_BROKEN_LINE = 50  # characters; a shorter line ends where its text does
-_CELL_SEPARATOR = re.compile(r"\s*[|\t]\s*")
-
-
-def read_roadmap(text: str, span: Span, titles: dict[str, Line], labels: Labels) -> ExtractedFacts:
-    """Return the facts of milestones in a span of the government's text.
-
-    `titles` are those that the IRM quotes, by number. Only where it quotes none are titles read from the text.
-    """
-    facts: ExtractedFacts = {}
-    lines = [line for line in split_lines(text, span.start, span.end) if len(line.text) <= _LONGEST_LINE]
-    # By number first, which is certain; by title only what is left.
-    rest = [line for line in lines if not _read_numbered_line(text, line, facts, titles, labels)]
-    undated = {number: title for number, title in titles.items() if f"milestones/{number}/startsOn" not in facts}
-    _match_by_title([*rest, *_join_broken_lines(text, rest, labels)], undated, facts, labels)
-    return facts
-
-
-def _join_broken_lines(text: str, lines: list[Line], labels: Labels) -> Iterator[Line]:
-    """Yield each line joined to the long line before it: a date at its end may belong to both."""
-    for before, line in pairwise(lines):
-        is_continued = line.number == before.number + 1 and len(before.text) >= _SHORTEST_BROKEN_LINE
-        if is_continued and not split_trailing_dates(before, labels):
-            yield Line(text[before.start : line.end], before.start, before.number)
-
-
-def _read_numbered_line(text: str, line: Line, facts: ExtractedFacts, titles: dict[str, Line], labels: Labels) -> bool:
-    """Read a line such as "21.1. Build the archive 2019"; return whether it is one."""
-    is_row = _CELL_SEPARATOR.search(line.text) is not None
-    found = MILESTONE_LINE.match(line.text) or (NUMBERED_LINE.match(line.text) if is_row else None)
-    if found is None:
-        return False
-    number = normalize_milestone_number(found["number"])
-    # Without the IRM's numbers a capital letter tells a milestone from "2.5 million people".
-    if number not in titles if titles else not found["title"][0].isupper():
-        return False
-    title = line.slice(found.start("title"))
-    if separator := _CELL_SEPARATOR.search(title.text):
-        _read_cell_dates(text, number, title, facts, labels)
-        title = title.slice(0, separator.start())
-    elif dated := split_trailing_dates(title, labels):
-        title = dated[0]
-        _add_dates(number, dated[1], dated[2], facts)
-    if not titles:
-        path = f"milestones/{number}/title/{labels.language}"
-        facts.setdefault(path, ExtractedValue(title.text, title.span))
-    return True
-
-
-def _read_cell_dates(text: str, number: str, row: Line, facts: ExtractedFacts, labels: Labels) -> None:
-    """Read the last two cells of a table's row, the beginning and the end of the milestone, if both are dates.
-
-    Whether the day or the month comes first is what the other dates of the page show.
-    """
-    separators = _CELL_SEPARATOR.finditer(row.text)
-    edges = [0, *(edge for separator in separators for edge in separator.span()), len(row.text)]
-    cells = [row.slice(*edge) for edge in zip(edges[::2], edges[1::2], strict=True)]
-    order = find_date_order(text)
-    dates = [
-        (cell, date)
-        for cell in cells[1:][-2:]
-        if (date := parse_partial_date(cell.text, labels) or parse_ambiguous_date(cell.text, order))
-    ]
-    if len(dates) != 2:
-        return
-    for (cell, date), path in zip(dates, ("startsOn", "endsOn"), strict=True):
-        facts.setdefault(f"milestones/{number}/{path}", ExtractedValue(date, cell.span))
-
-
-def _add_dates(number: str, date_line: Line, dates: tuple[str, str], facts: ExtractedFacts) -> None:
-    facts.setdefault(f"milestones/{number}/startsOn", ExtractedValue(dates[0], date_line.span))
-    facts.setdefault(f"milestones/{number}/endsOn", ExtractedValue(dates[1], date_line.span))
-
-
-def _match_by_title(lines: list[Line], titles: dict[str, Line], facts: ExtractedFacts, labels: Labels) -> None:
-    """Add to each milestone the dates of the line most similar to its title; a line serves one milestone."""
-    folded_titles = {fold(title.text) for title in titles.values()}
-    dated = [
-        split
-        for line in lines
-        if fold(line.text) not in folded_titles and (split := split_trailing_dates(line, labels))
-    ]
-    candidates = [
-        (similarity, -place, number)
-        for place, (name, _, _) in enumerate(dated[:_MOST_COMPARED])
-        for number, title in list(titles.items())[:_MOST_COMPARED]
-        if (similarity := _similarity(fold(name.text), fold(title.text))) >= _MIN_SIMILARITY
-    ]
-    # The best pair first; of two as good, the line that comes first.
-    used: set[int] = set()
-    for _, place, number in sorted(candidates, reverse=True):
-        if place not in used and f"milestones/{number}/startsOn" not in facts:
-            used.add(place)
-            _, date_line, dates = dated[-place]
-            _add_dates(number, date_line, dates, facts)
-
-
-def _similarity(one: str, other: str) -> float:
-    """Return how similar two texts are, 0 where it is less than the minimum; the quick upper bounds come first."""
-    matcher = SequenceMatcher(None, one, other, autojunk=False)  # autojunk drops frequent letters of long titles
-    if matcher.real_quick_ratio() < _MIN_SIMILARITY or matcher.quick_ratio() < _MIN_SIMILARITY:
-        return 0.0
-    return matcher.ratio()

@@ -17,6 +17,7 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 _LONGEST_QUOTE = 200
+_CELL_SEPARATOR = re.compile(r"[^\S\t]*[|\t][^\S\t]*")
 _BULLET = re.compile(r"^[•·▪◦‣○●■□✓➢❖*\-–\ue000-\uf8ff]\s*")
 
 _REPLACEMENTS = {
@@ -114,6 +115,15 @@ def split_lines(text: str, start: int = 0, end: int | None = None) -> list[Line]
         position += len(raw) + 1
         number += 1
     return lines
+
+
+def split_cells(row: Line) -> list[Line]:
+    """Return the cells of a row, of which some may be empty; of any other line the line itself."""
+    begin = 1 if row.text.startswith("|") else 0  # Markdown has bars at both ends of a row
+    end = len(row.text) - 1 if begin and row.text.endswith("|") else len(row.text)
+    separators = _CELL_SEPARATOR.finditer(row.text, begin, end)
+    edges = [begin, *(edge for separator in separators for edge in separator.span()), max(begin, end)]
+    return [row.slice(*cell) for cell in zip(edges[::2], edges[1::2], strict=True)]
 
 
 # Damage
