@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from enum import Enum
+from functools import lru_cache
+from typing import Any, Final, Literal, Union, get_args, get_origin
 
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.event import Cause, Origin
 from ogpgraph.domain.overdue import OverdueBasis
-from ogpgraph.domain.values import TranslationKind
+from ogpgraph.domain.values import Rating, TranslationKind
 from ogpgraph.domain.vocabulary import (
     CoCreation,
     CoCreationValue,
@@ -95,8 +97,30 @@ def describe_path(path: str, translate: Translate) -> str:
     return f"{words[0]}: {', '.join(details)}" if details else words[0]
 
 
+@lru_cache(maxsize=4_096)  # more than there are, apart from those with a number or a time
+def has_codes(path: str) -> bool:
+    """Return whether the texts at a path are codes of a vocabulary, which have words.
+
+    All others are shown as they were published, also those in capitals: `TUN`, `CNIL`.
+    """
+    return any(each.fullmatch(path.removeprefix("claims/")) for each in _CODED)
+
+
+def _is_vocabulary(value_type: Any) -> bool:
+    types = get_args(value_type) if get_origin(value_type) is Union else (value_type,)
+    return any(
+        get_origin(each) is Literal or (isinstance(each, type) and issubclass(each, Enum | Rating)) for each in types
+    )
+
+
 ID: Final = re.compile(r"[a-z]+-[0-9a-f]{32}")
 """The id of a thing, which the paths of links end with."""
+_CODED: Final = [
+    re.compile(f"{field.regex.removesuffix('$')}(/.*)?")
+    for aggregate in AGGREGATE_TYPES.values()
+    for field in aggregate.fields
+    if _is_vocabulary(field.type)
+]
 _LISTS: Final = frozenset({"ratings", "milestones", "narratives", "findings", "updates"})
 
 

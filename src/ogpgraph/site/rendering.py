@@ -157,7 +157,7 @@ def mark_differences(change: Mapping[str, Any], whole: bool = False, *, words: W
 
     Screen readers read neither, so each has a word for it that only they see.
     """
-    before, after = (format_value(change[name], words) for name in ("before", "after"))
+    before, after = (format_value(change[name], change["path"], words) for name in ("before", "after"))
     pieces = []
     differences = find_differences(before, after)
     for part, text in differences if whole else abbreviate(differences):

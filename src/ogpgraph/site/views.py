@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any, Final
 from ogpgraph.domain.event import Cause
 from ogpgraph.domain.vocabulary import Indicator, Stage
 from ogpgraph.graphql.enums import EntryKind
-from ogpgraph.site.labels import ID
+from ogpgraph.site.labels import ID, has_codes
 from ogpgraph.site.moment import parse_at
 from ogpgraph.site.page_request import PageRequest, page_not_found
 
@@ -28,18 +27,18 @@ class Words:
     translate: Callable[[str], str]
 
 
-def format_value(value: object, words: Words) -> str:
-    """Return the value of a field (FieldValue) as text; an empty text for none."""
+def format_value(value: object, path: str, words: Words) -> str:
+    """Return the value of the field at a path (FieldValue) as text; an empty text for none."""
     match value:
         case None:
             return ""
         case bool():
             return words.translate("Yes") if value else words.translate("No")
         case list():
-            return "; ".join(format_value(each, words) for each in value)
+            return "; ".join(format_value(each, path, words) for each in value)
         case dict():
             return words.label(str(value.get("value") or value.get("state") or ""))
-        case str() if re.fullmatch("[A-Z][A-Z_]+", value):
+        case str() if has_codes(path):
             return words.label(value)
         case _:
             return str(value)
@@ -281,7 +280,7 @@ def find_disagreements(claims: Sequence[Data], words: Words) -> Iterator[tuple[s
     """Yield the paths at which sources say different things, with what each of them says; the current one first."""
     for path, group in groupby(claims, key=lambda claim: claim["path"]):
         stated = sorted(group, key=lambda claim: not claim["isCurrent"])
-        if len({format_value(claim["value"], words) for claim in stated}) > 1:
+        if len({format_value(claim["value"], path, words) for claim in stated}) > 1:
             yield path, stated
 
 
