@@ -14,7 +14,8 @@ from ogpgraph.domain.aggregate import (
     rank,
 )
 from ogpgraph.domain.event import Facts, Origin
-from ogpgraph.domain.fold import effective_facts, evolve, no_events
+from ogpgraph.domain.fold import effective_facts, evolve
+from ogpgraph.domain.live_statements import no_events
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from tests.domain.events import (

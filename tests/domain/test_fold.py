@@ -14,7 +14,8 @@ from ogpgraph.domain import fold
 from ogpgraph.domain.aggregate import Aggregate, select_current
 from ogpgraph.domain.delta import apply_claims, apply_delta, undo_claims
 from ogpgraph.domain.event import Amendments, Cause, Envelope, Event, Facts, Origin
-from ogpgraph.domain.fold import Fold, ReadEvents, derive_delta, effective_facts, evolve, replay
+from ogpgraph.domain.fold import Fold, derive_delta, effective_facts, evolve, replay
+from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.values import Interval, Value
 from tests.domain.oracle import present
 

@@ -12,7 +12,8 @@ from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Event, Origin
-from ogpgraph.domain.fold import derive_delta, evolve, no_events
+from ogpgraph.domain.fold import derive_delta, evolve
+from ogpgraph.domain.live_statements import no_events
 from ogpgraph.domain.values import Observation, Rating, TextListValue, TranslationKind
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.readmodel.entry import FieldChange, TextReference, changed_paths, diff_delta, diff_encoded

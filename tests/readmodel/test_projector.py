@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.domain.event import Event
-from ogpgraph.domain.fold import ReadEvents
+from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.timeline import Advance, Timeline, advance_timeline
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.readmodel import batch_projection

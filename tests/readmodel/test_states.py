@@ -9,7 +9,8 @@ from msgspec import structs
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.delta import Delta, apply_delta
 from ogpgraph.domain.event import Event, Origin
-from ogpgraph.domain.fold import derive_delta, evolve, no_events
+from ogpgraph.domain.fold import derive_delta, evolve
+from ogpgraph.domain.live_statements import no_events
 from ogpgraph.readmodel.states import (
     Chain,
     compress,

@@ -15,15 +15,15 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import structs
 
-from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef, aggregate_type_of, select_current
+from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef, select_current
 from ogpgraph.domain.delta import Delta, SequenceChanges, apply_delta, compare_sequences, select_changed_claims
-from ogpgraph.domain.event import Event, Facts, Origin
+from ogpgraph.domain.event import Event, Facts
+from ogpgraph.domain.live_statements import LiveStatements, ReadEvents, no_events
 from ogpgraph.domain.statement import (
     claim_of,
     is_within_day,
@@ -32,23 +32,11 @@ from ogpgraph.domain.statement import (
     source_key,
     statement_interval,
     to_datetime,
-    to_time,
 )
 from ogpgraph.domain.values import Interval, Value, day_of
 
-ReadEvents = Callable[[Collection[int]], Mapping[int, Event]]
-"""Returns revision → event for some revisions of the aggregate's own stream."""
-
-_RECORDED_ORDER = frozenset({"code", "account"})
-"""Types of streams whose statements take effect when recorded: codes and rights depend on the position alone."""
-_READ_AT_ONCE = 8
 _MAX_SEQUENCE = 24
 """How many statements of a source at a path the state refers to; the oldest half is dropped where there are more."""
-
-
-def no_events(revisions: Collection[int]) -> Mapping[int, Event]:
-    """Refuse to read: for folds of events that amend nothing and are not older than what they follow."""
-    raise LookupError(f"the events {sorted(revisions)} are needed")
 
 
 def evolve(aggregate: Aggregate, event: Event, read: ReadEvents = no_events) -> Aggregate:
@@ -129,17 +117,13 @@ class Fold:
     def __init__(self, aggregate: Aggregate, event: Event, read: ReadEvents) -> None:
         self._aggregate = aggregate
         self._event = event
-        self._read_events = read
-        self._is_recorded_order = aggregate_type_of(aggregate.id) in _RECORDED_ORDER
+        self._live = LiveStatements(aggregate, event, read)
         self._key = source_key(event)
         self._interval = statement_interval(event)
-        self._ref = self._ref_of(event)
-        self._events: dict[int, Event] = {event.revision: event}
+        self._ref = self._live.ref_of(event)
         self._touched: dict[tuple[str, SourceKey], Newest | None] = {}
         self._sequences: dict[tuple[str, SourceKey], list[StatementRef]] = {}
         self._sequence_changes: SequenceChanges = {}
-        self._withdrawn: dict[int, tuple[int, ...]] = {}
-        self._amended: dict[int, dict[str, tuple[int, ...]]] = defaultdict(dict)
         self._refreshed: dict[str, set[int]] = defaultdict(set)
 
     # Events become live and cease to be live
@@ -155,14 +139,14 @@ class Fold:
 
     def _append(self, path: str, value: Value | None) -> bool:
         """Append what the event states at a path to the sequence of its source; returns whether it is the latest."""
-        key, ref, before = self._key, self._ref, self._claim(path, self._key)
+        key, ref, before = self._key, self._ref, self._live.claim(path, self._key)
         stated = claim_of(self._event, value, self._interval, self._event.revision)
         if before is None:
             self._touched[path, key] = Newest(None, stated)
             return True
         stored = self._aggregate.sequences.get(path, {}).get(" ".join(key), ())
-        known = stored or tuple(self._implied_refs(before))
-        last, is_observed = known[-1], self._is_observed(key)
+        known = stored or tuple(self._live.implied_refs(before))
+        last, is_observed = known[-1], self._live.is_observed(key)
         is_read_again = is_observed and last.time == ref.time
         if last > ref or is_read_again or not last.revision:
             return False
@@ -180,37 +164,24 @@ class Fold:
     def _set_live(self, event: Event, *, is_live: bool) -> None:
         change = _include if is_live else _exclude
         for target in event.withdraws:
-            withdrawing = self._withdrawing(target)
-            self._withdrawn[target] = change(withdrawing, event.revision)
-            if bool(withdrawing) != bool(self._withdrawn[target]):
-                self._set_live(self._event_at(target), is_live=not is_live)
+            withdrawing = self._live.withdrawing(target)
+            self._live.withdrawn[target] = change(withdrawing, event.revision)
+            if bool(withdrawing) != bool(self._live.withdrawn[target]):
+                self._set_live(self._live.event_at(target), is_live=not is_live)
         for target, facts in event.amends.items():
             for path in facts:
-                self._amended[target][path] = change(self._amending(target, path), event.revision)
+                self._live.amended[target][path] = change(self._live.amending(target, path), event.revision)
                 self._refresh(target, path)
         for path in event.facts:
             self._refresh(event.revision, path)
 
-    def _is_live(self, revision: int) -> bool:
-        return not self._withdrawing(revision)
-
-    def _withdrawing(self, revision: int) -> tuple[int, ...]:
-        if revision in self._withdrawn:
-            return self._withdrawn[revision]
-        return self._aggregate.withdrawn.get(revision, ())
-
-    def _amending(self, revision: int, path: str) -> tuple[int, ...]:
-        if path in self._amended.get(revision, {}):
-            return self._amended[revision][path]
-        return self._aggregate.amended.get(revision, {}).get(path, ())
-
     def _refresh(self, revision: int, path: str) -> None:
         """Add the statement of an event at a path to its sequence, or remove it, as it is live or not."""
-        event = self._event_at(revision)
+        event = self._live.event_at(revision)
         if path not in event.facts:
             return
         self._refreshed[path].add(revision)
-        key, ref = source_key(event), self._ref_of(event)
+        key, ref = source_key(event), self._live.ref_of(event)
         self._touched[path, key] = None
         sequence = self._sequence(path, key)
         if len(sequence) > 1 and not sequence[0].revision and ref < sequence[1] and ref.time <= sequence[0].time:
@@ -218,14 +189,10 @@ class Fold:
         index = bisect_left(sequence, ref)
         if index < len(sequence) and sequence[index] == ref:
             del sequence[index]
-        if self._is_live(revision) and not self._is_dropped(revision, path):
+        if self._live.is_live(revision) and not self._live.is_dropped(revision, path):
             insort(sequence, ref)
         if len(sequence) == 1 and not sequence[0].revision:
-            sequence[:] = self._scan_sequence(path, key)
-
-    def _is_dropped(self, revision: int, path: str) -> bool:
-        amending = self._amending(revision, path)
-        return bool(amending) and self._event_at(amending[-1]).amends[revision][path] is None
+            sequence[:] = self._live.scan_sequence(path, key)
 
     # Earlier claims
 
@@ -246,134 +213,43 @@ class Fold:
         latest = self._claim_after(path, key)
         if latest is None:
             return ()
-        refs = [self._ref_of(self._event_at(revision)) for revision in self._refreshed[path]]
-        if not self._is_observed(key) and all(is_within_day(ref.time, (*known, latest)) for ref in refs):
+        refs = [self._live.ref_at(revision) for revision in self._refreshed[path]]
+        if not self._live.is_observed(key) and all(is_within_day(ref.time, (*known, latest)) for ref in refs):
             return known
-        return select_visible_claims(self._runs(path, key))
+        return select_visible_claims(self._live.derive_claims(path, key, self._sequences[path, key]))
 
-    def _runs(self, path: str, key: SourceKey) -> list[Claim]:
-        """Return all claims of a source at a path, by time, from all of its statements."""
-        refs = self._sequences[path, key]
-        if not refs[0].revision:
-            refs = self._scan_sequence(path, key)
-        self._events.update(self._read_events({ref.revision for ref in refs} - self._events.keys()))
-        statements = [self._statement(ref, path) for ref in refs]
-        runs: list[Claim] = []
-        previous: Claim | None = None
-        for ref, following, statement in zip(refs, [*refs[1:], None], statements, strict=True):
-            if following is not None and following.time == ref.time:
-                continue  # the later one replaced it, such as another reading of the same observation
-            if not self._is_observed(key):
-                runs.append(statement)
-            elif previous is None or previous.value != statement.value:
-                runs.append(narrow(statement, previous))
-            previous = statement
-        return runs
-
-    # Statements
-
-    def _ref_of(self, event: Event) -> StatementRef:
-        return StatementRef(self._order_time(statement_interval(event).before), event.revision)
-
-    def _order_time(self, moment: datetime) -> int:
-        return 0 if self._is_recorded_order else to_time(moment)
-
-    def _is_observed(self, key: SourceKey) -> bool:
-        """Return whether a source is observed again and again, so that repeating a value confirms that it is so."""
-        return not self._is_recorded_order and key[0] != Origin.PERSON
+    # Sequences
 
     def _sequence(self, path: str, key: SourceKey) -> list[StatementRef]:
         """Return the references of a source's live statements at a path, by time; changes of the list are collected."""
         if (path, key) not in self._sequences:
-            self._sequences[path, key] = list(self._known_sequence(path, key))
+            self._sequences[path, key] = list(self._live.known_sequence(path, key))
         return self._sequences[path, key]
-
-    def _scan_sequence(self, path: str, key: SourceKey) -> list[StatementRef]:
-        """Return the references of all live statements of a source at a path, from the whole stream."""
-        revisions = range(1, self._event.revision)
-        self._events.update(self._read_events(set(revisions) - self._events.keys()))
-        stating = (self._events[each] for each in (*revisions, self._event.revision))
-        return sorted(
-            self._ref_of(event)
-            for event in stating
-            if path in event.facts
-            and source_key(event) == key
-            and self._is_live(event.revision)
-            and not self._is_dropped(event.revision, path)
-        )
-
-    def _known_sequence(self, path: str, key: SourceKey) -> tuple[StatementRef, ...]:
-        if (refs := self._aggregate.sequences.get(path, {}).get(" ".join(key))) is not None:
-            return refs
-        return tuple(self._implied_refs(self._claim(path, key)))
-
-    def _implied_refs(self, claim: Claim | None) -> list[StatementRef]:
-        """Return the sequence that follows from a claim if nothing else is known."""
-        return [StatementRef(self._order_time(claim.before), claim.revision)] if claim else []
-
-    def _claim(self, path: str, key: SourceKey) -> Claim | None:
-        for claim in self._aggregate.claims.get(path, ()):
-            if claim.key == key:
-                return claim
-        return None
-
-    def _event_at(self, revision: int) -> Event:
-        if revision not in self._events:
-            self._events.update(self._read_events([revision]))
-        return self._events[revision]
-
-    def _statement(self, ref: StatementRef, path: str) -> Claim:
-        """Return a statement as the claim that it would be by itself, with its amended value."""
-        event, amending = self._event_at(ref.revision), self._amending(ref.revision, path)
-        value, revision = self._value(ref.revision, path, amending), amending[-1] if amending else ref.revision
-        return claim_of(event, value, statement_interval(event), revision)
-
-    def _new_claim(self, path: str, key: SourceKey, sequence: list[StatementRef]) -> Claim | None:
-        """Return the claim that follows from a sequence."""
-        if not sequence:
-            return None
-        first, previous = self._statement(sequence[-1], path), None
-        if not self._is_observed(key):
-            return first
-        for index in range(len(sequence) - 2, -1, -1):
-            if not sequence[index].revision:
-                return self._new_claim(path, key, self._scan_sequence(path, key))
-            if sequence[index].time == sequence[index + 1].time:
-                continue  # another reading of the same observation, which the later one replaced
-            self._read_ahead(sequence, index)
-            previous = self._statement(sequence[index], path)
-            if previous.value != first.value:
-                break
-            first, previous = previous, None
-        return narrow(first, previous)
-
-    def _read_ahead(self, sequence: list[StatementRef], index: int) -> None:
-        if sequence[index].revision not in self._events:
-            ahead = {ref.revision for ref in sequence[max(0, index + 1 - _READ_AT_ONCE) : index + 1]}
-            self._events.update(self._read_events(ahead - {0} - self._events.keys()))
 
     # What an event adds
 
     def adds(self, path: str, value: Value | None) -> bool:
         """Return whether the event's fact at a path adds something to what is known."""
         key, ref, interval = self._key, self._ref, self._interval
-        claim, known = self._claim(path, key), self._known_sequence(path, key)
+        claim, known = self._live.claim(path, key), self._live.known_sequence(path, key)
         if not known or ref > known[-1]:
             # A source that begins to say what a correction says has changed: the correction may be reverted.
-            is_corrected = bool(known) and self._is_observed(key) and bool(self._amending(known[-1].revision, path))
+            is_corrected = (
+                bool(known) and self._live.is_observed(key) and bool(self._live.amending(known[-1].revision, path))
+            )
             is_changed = is_corrected or (claim.value if claim else None) != value
             return is_changed or self._changes_current(path, key, value)
         index = bisect_left(known, ref)
         if index == 0 or not known[index - 1].revision:
             return True
-        later = self._statement(known[index], path)
-        is_repeated = self._statement(known[index - 1], path).value == value
+        later = self._live.statement(known[index], path)
+        is_repeated = self._live.statement(known[index - 1], path).value == value
         is_known_until_then = later.value == value or (later.after is not None and later.after >= interval.before)
         return not (is_repeated and is_known_until_then)
 
     def _changes_current(self, path: str, key: SourceKey, value: Value | None) -> bool:
         """Return whether repeating its source's value makes it current again: a person's later statement does."""
-        if self._is_observed(key):
+        if self._live.is_observed(key):
             return False
         claims = self._aggregate.claims.get(path, ())
         stated_at = Interval(before=self._interval.before)
@@ -396,14 +272,14 @@ class Fold:
         }
         for path, key in self._sequences:
             self._change_sequence(path, key)
-        amended = {revision: self._amendments_after(revision, paths) for revision, paths in self._amended.items()}
+        amended = {revision: self._amendments_after(revision, paths) for revision, paths in self._live.amended.items()}
         superseded = dict(self._superseded_changes(changed))
-        return Delta(self._event.revision, changed, self._sequence_changes, self._withdrawn, amended, superseded)
+        return Delta(self._event.revision, changed, self._sequence_changes, self._live.withdrawn, amended, superseded)
 
     def _change_sequence(self, path: str, key: SourceKey) -> None:
         sequence, text = self._sequences[path, key], " ".join(key)
         known = self._aggregate.sequences.get(path, {}).get(text, ())
-        implied = self._implied_refs(self._claim_after(path, key))
+        implied = self._live.implied_refs(self._claim_after(path, key))
         if known != (kept := () if sequence == implied else tuple(_shorten(sequence))):
             self._sequence_changes.setdefault(path, {})[text] = compare_sequences(known, kept)
 
@@ -418,7 +294,7 @@ class Fold:
                 continue
             before, after = ({claim.key: claim.value for claim in claims} for claims in changed.get(path, ((), ())))
             if before == after:
-                latest = max(self._refreshed[path], key=lambda revision: self._ref_of(self._event_at(revision)))
+                latest = max(self._refreshed[path], key=self._live.ref_at)
                 old, new = self._value_before(latest, path), self._value_after(latest, path)
                 if old != new:
                     yield path, (old, new)
@@ -426,15 +302,11 @@ class Fold:
     def _value_before(self, revision: int, path: str) -> Value | None:
         if revision == self._event.revision or self._aggregate.withdrawn.get(revision):
             return None
-        return self._value(revision, path, self._aggregate.amended.get(revision, {}).get(path, ()))
+        return self._live.value(revision, path, self._aggregate.amended.get(revision, {}).get(path, ()))
 
     def _value_after(self, revision: int, path: str) -> Value | None:
-        return self._value(revision, path, self._amending(revision, path)) if self._is_live(revision) else None
-
-    def _value(self, revision: int, path: str, amending: tuple[int, ...]) -> Value | None:
-        if amending:
-            return self._event_at(amending[-1]).amends[revision][path]
-        return self._event_at(revision).facts[path]
+        live = self._live
+        return live.value(revision, path, live.amending(revision, path)) if live.is_live(revision) else None
 
     def _amendments_after(self, revision: int, changes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
         after = self._aggregate.amended.get(revision, {}) | changes
@@ -442,7 +314,7 @@ class Fold:
 
     def _claim_after(self, path: str, key: SourceKey) -> Claim | None:
         """Return the claim of a source after the event, where its sequence decides."""
-        return self._new_claim(path, key, self._sequences[path, key])
+        return self._live.derive_claim(path, key, self._sequences[path, key])
 
 
 def _include(revisions: tuple[int, ...], revision: int) -> tuple[int, ...]:

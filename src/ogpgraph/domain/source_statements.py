@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef
 from ogpgraph.domain.correction import REVERSAL_EVENTS
-from ogpgraph.domain.fold import ReadEvents
+from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.statement import source_key, statement_interval, to_datetime, to_time
 from ogpgraph.domain.values import Value
 

@@ -17,7 +17,8 @@ from typing import Final, NamedTuple
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.delta import Delta, apply_delta
 from ogpgraph.domain.event import Event
-from ogpgraph.domain.fold import Fold, ReadEvents, derive_first_claims, states_only_new
+from ogpgraph.domain.fold import Fold, derive_first_claims, states_only_new
+from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.values import day_of
 
 DATED_TYPES: Final = frozenset({"member", "plan", "commitment"})

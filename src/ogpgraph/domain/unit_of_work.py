@@ -32,7 +32,8 @@ from ogpgraph.domain.event import (
     event_text_references,
     validate_envelope,
 )
-from ogpgraph.domain.fold import ReadEvents, derive_delta, effective_facts
+from ogpgraph.domain.fold import derive_delta, effective_facts
+from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.statement import source_key
 from ogpgraph.domain.text import normalize_text
 from ogpgraph.domain.values import Interval, TextValue, TranslationKind, validate_partial_date
