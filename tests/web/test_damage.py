@@ -136,3 +136,47 @@ def test_a_mutation_that_fails_leaves_the_results_of_those_beside_it(
     body = client.post("/graphql", json={"query": query}, headers=authorization_header(token)).json()
     assert body["data"] == {"FR0001": None, "FR0002": {"commitment": {"code": "FR0002"}}}
     assert [(error["path"], error["extensions"]["code"]) for error in body["errors"]] == [(["FR0001"], "CORRUPT_EVENT")]
+
+
+def test_an_event_that_is_missing_is_named_wherever_its_entry_is_selected(
+    database: Database, start: StartServer
+) -> None:
+    execute(database, "delete from event where position = 2")
+    body = start().post("/graphql", json={"query": CURRENT_ENTRIES}).json()
+    assert {error["extensions"]["code"] for error in body["errors"]} == {"CORRUPT_EVENT"}
+    assert all(error["message"].startswith("the event of position 2 is missing") for error in body["errors"])
+
+
+def test_an_event_at_the_place_of_another_is_never_served_as_that(database: Database, start: StartServer) -> None:
+    swap(database, 1, 2)
+    client = start()
+    body = client.post("/graphql", json={"query": "{ entries(first: 3) { nodes { position kind } } }"}).json()
+    assert [node and node["position"] for node in body["data"]["entries"]["nodes"]] == [None, None, 3]
+    assert [error["message"].split(":")[:2] for error in body["errors"]] == [
+        [f"position {here}", f" event {here} is not the one that was recorded there"] for here in (1, 2)
+    ]
+    assert client.get("/ready").status_code == 503
+    swap(database, 1, 2)
+    assert client.get("/ready").status_code == 200
+    body = client.post("/graphql", json={"query": CURRENT_ENTRIES}).json()
+    assert "errors" not in body
+
+
+CURRENT_ENTRIES = """{ at(position: 2) { commitment(code: "FR0001") {
+    blame { path entry { position kind } } claims { path entry { position kind } } } } }"""
+
+
+def swap(database: Database, one: int, other: int) -> None:
+    """Give two rows of the log the contents of each other, but for their positions."""
+    columns = ("stream", "revision", "topic", "payload", "recorded_at", "leaf", "save", "command")
+    rows = {
+        position: database.query(f"select * from event where position = {position}")[0] for position in (one, other)
+    }
+    assignments = ", ".join(f"{column} = :{column}" for column in columns)
+    with database.write() as transaction:
+        transaction.execute("update event set stream = 'elsewhere', command = null where position = :one", one=one)
+        for position, source in ((other, one), (one, other)):
+            values = {column: rows[source][column] for column in columns}
+            transaction.execute(
+                f"update event set {assignments} where position = :position", position=position, **values
+            )

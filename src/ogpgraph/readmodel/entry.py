@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from ogpgraph.clock import format_timestamp, from_microseconds
 from ogpgraph.domain.aggregate import Claim, select_current
 from ogpgraph.domain.aggregate_type import PATH_CACHE_SIZE
 from ogpgraph.domain.aggregate_types import decode_event
@@ -75,9 +76,15 @@ class Entry:
             message = f"the event of position {self.position} is missing from the log"
             raise CorruptEvent(message, log_position=self.row["log_position"])
         try:
-            return load_event(self.row)
+            logged = load_event(self.row)
         except CorruptEvent as error:
             raise CorruptEvent(f"position {self.position}: {error}", log_position=error.log_position) from error
+        # No two entries have one time. An event of another one may be whole, but is not what the position stands for.
+        recorded_at = format_timestamp(from_microseconds(self.row["entered_at"]))
+        if logged.recorded_at != recorded_at:
+            message = f"position {self.position}: event {logged.id} is not the one that was recorded there"
+            raise CorruptEvent(message, log_position=logged.id, recorded_at=recorded_at)
+        return logged
 
     @property
     def is_whole(self) -> bool:

@@ -190,8 +190,8 @@ class EntrySnapshot(AggregateSnapshot):
         found = self.session.load_entries({position for position in positions.values() if position is not None})
         for key, position in positions.items():
             if position in found:
-                for s in needed[key]:
-                    s._keep([found[position]])
+                for s in needed[key]:  # also where the event is missing: the entry names it
+                    s._entries[key] = found[position]
 
     def find_position_of_revision(self, stream: str, revision: int) -> int | None:
         """Return the position of the entry that made a revision of an aggregate, None where there is none."""

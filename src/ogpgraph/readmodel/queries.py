@@ -214,7 +214,7 @@ def insert_terms(terms: Sequence[tuple[int, str, str]], prefix: str = "") -> Sql
 # Entries. An entry is read with its event, from which it has all but its position and the root, and with its delta. An
 # event that is missing from the log leaves nulls, so that the entry is not passed over in silence.
 
-_SELECT_ENTRIES = "select e.position as entry, e.log_position, e.root, v.delta, ev.*"
+_SELECT_ENTRIES = "select e.position as entry, e.log_position, e.recorded_at as entered_at, e.root, v.delta, ev.*"
 _JOIN_CONTENT = "left join event ev on ev.position = e.log_position left join version v on v.position = e.position"
 
 

@@ -67,8 +67,8 @@ class StorageErrorCode(ErrorCode):
         "CORRUPT_EVENT",
         500,
         (
-            "A stored event does not match its hash, or is missing. It is never served, nor anything recorded on its "
-            "object. Other fields are complete."
+            "A stored event does not match its hash, is missing, or is not at its place. It is never served, and a "
+            "mutation that reads it is refused. Other fields are complete."
         ),
         "Operators: restore that row from a backup.",
         Retry.OPERATOR,

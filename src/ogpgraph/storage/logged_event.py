@@ -25,28 +25,37 @@ SELECT_EVENTS: Final = "select position, stream, revision, topic, payload, recor
 
 
 class CorruptEvent(DamagedRecord):
-    """A stored event does not match its leaf hash, or is missing from its stream; it is never returned.
+    """A stored event does not match its leaf hash, or is not at its place; it is never returned.
 
     It is named by its log position, or else by its stream and revision.
     """
 
     code = StorageErrorCode.CORRUPT_EVENT
 
-    def __init__(self, message: str, *, log_position: int | None = None, stream: str = "", revision: int = 0) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        log_position: int | None = None,
+        recorded_at: str = "",
+        stream: str = "",
+        revision: int = 0,
+    ) -> None:
         super().__init__(message)
         self.log_position = log_position
+        self._recorded_at = recorded_at
         self._stream = stream
         self._revision = revision
 
     def is_repaired(self, transaction: Transaction) -> bool:
-        """Return whether the event is stored, and matches its leaf hash."""
+        """Return whether the event is stored, has its time if that is known, and matches its leaf hash."""
         if self.log_position is None:
             where = {"stream": self._stream, "revision": self._revision}
             row = transaction.fetch_one(f"{SELECT_EVENTS}where stream = :stream and revision = :revision", **where)
         else:
             row = transaction.fetch_one(f"{SELECT_EVENTS}where position = :position", position=self.log_position)
         try:
-            return row is not None and bool(load_event(row))
+            return row is not None and load_event(row).recorded_at.startswith(self._recorded_at)
         except CorruptEvent:
             return False
 
