@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from starlette.testclient import TestClient
@@ -33,8 +33,15 @@ def demonstration(settings: Settings) -> Iterator[System]:
 
 
 @pytest.fixture(scope="session")
-def client(demonstration: System, settings: Settings) -> Iterator[TestClient]:
+def client(demonstration: System) -> Iterator[TestClient]:
     """A browser's requests for the pages of the demonstration."""
-    app = create_app(SystemLifespan(lambda: nullcontext(demonstration)), settings)
+    with browse(demonstration) as client:
+        yield client
+
+
+@contextmanager
+def browse(system: System) -> Iterator[TestClient]:
+    """Return a browser's requests for the pages of a record."""
+    app = create_app(SystemLifespan(lambda: nullcontext(system)), Settings())
     with TestClient(app, base_url="http://localhost", headers=HTML) as client:
         yield client

@@ -14,6 +14,8 @@ from starlette.testclient import TestClient
 from ogpgraph.site import rendering
 from ogpgraph.system import System
 from ogpgraph.web.error_codes import ERROR_CODES
+from tests.importer.spreadsheets.spreadsheet_files import build_csv, import_file, row_2024
+from tests.site.conftest import browse
 from tests.site.pages import PATHS, source_path
 
 MAX_BYTES = 60_000
@@ -264,6 +266,39 @@ def test_a_passage_is_marked_in_the_text_of_its_source(client: TestClient) -> No
     marked = re.search(rf'<mark id="{quoted[3]}"[^>]*>([^<]+)</mark>', source)
     assert marked
     assert quoted[1].startswith(marked[1][:10])
+
+
+def follow_fragments(client: TestClient, path: str) -> int:
+    """Follow the links of a page that lead to a part of another one, which has to be there; returns their number."""
+    links = [urlsplit(each) for each in read_structure(client.get(path).text).links if "/" in each and "#" in each]
+    pages = {
+        page: read_structure(client.get(page).text) for page in {each._replace(fragment="").geturl() for each in links}
+    }
+    for link in links:
+        ids = pages[link._replace(fragment="").geturl()].ids
+        assert ids.count(link.fragment) == 1, link.geturl()
+    return len(links)
+
+
+def test_a_value_leads_to_the_entry_and_the_passage_that_it_rests_on(client: TestClient) -> None:
+    assert follow_fragments(client, "/commitments/FR0043") > 20
+
+
+def test_a_value_leads_to_its_cell_in_a_file(system: System) -> None:
+    codes = [f"UY09{number:02}" for number in range(60)]
+    import_file(system, build_csv("2024", [row_2024(code) for code in codes]), 2024)
+    with browse(system) as client:
+        for code in (codes[0], codes[-1]):
+            assert follow_fragments(client, f"/commitments/{code}") > 20
+        link = re.search(r'href="(/sources/[^"#]+entry=[^"#]+)#', client.get(f"/commitments/{codes[0]}").text)
+        assert link
+        source = client.get(link[1].replace("&amp;", "&")).text
+        assert f"ferries ({codes[0]})" in source
+        assert f"ferries ({codes[1]})" not in source
+        newest = client.get(urlsplit(link[1]).path).text
+        assert f"ferries ({codes[-1]})" in newest
+        assert f"ferries ({codes[0]})" not in newest
+        assert 'rel="next"' in newest
 
 
 def test_texts_of_the_record_are_escaped(client: TestClient) -> None:

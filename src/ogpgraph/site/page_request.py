@@ -13,10 +13,12 @@ from starlette.requests import Request
 
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.site.moment import Moment, parse_at, parse_date
+from ogpgraph.web.errors import bad_request
 
 LANGUAGES: Final = ("en", "es", "fr")
 """The languages of the pages; the first one where a reader prefers none of them."""
 _CHOICE: Final = re.compile(r"\s*([A-Za-z]{1,8})(?:-[A-Za-z0-9-]+)?\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?")
+_NUMBER: Final = re.compile("[0-9]{1,9}")
 
 Values = Mapping[str, tuple[str, ...]]
 
@@ -81,6 +83,13 @@ class PageRequest:
     def many(self, name: str) -> tuple[str, ...]:
         """Return all values of a parameter."""
         return self.values.get(name, ())
+
+    def numbers(self, name: str) -> list[int]:
+        """Return all values of a parameter as whole numbers; raises RequestRejected (400) for another one."""
+        values = self.many(name)
+        if not all(map(_NUMBER.fullmatch, values)):
+            raise bad_request(f"`{name}` is a whole number.")
+        return [int(each) for each in values]
 
     # Links
 

@@ -108,7 +108,7 @@ PAGES: Final = (
         "source",
         "/sources/{id}",
         "source",
-        ("text",),
+        views.SOURCE_PARAMETERS,
         build_variables=views.choose_source,
         build_values=views.mark_passages,
     ),

@@ -309,10 +309,15 @@ def find_thing(request: PageRequest, execute: Callable[[str, dict[str, Any]], Da
 # Sources
 
 
+SOURCE_PARAMETERS: Final = ("text", "entry", "before", "after")
+
+
 def choose_source(request: PageRequest) -> dict[str, Any]:
-    """Return the variables of a source."""
+    """Return the variables of a source: with what rests on it, the newest first, or with the entry at one position."""
     id_ = request.codes["id"]
-    return {"id": id_, "source": [id_], "language": request.language}
+    positions = request.numbers("entry")
+    where = {"position": {"from": positions[-1], "until": positions[-1]}} if positions else {"source": [id_]}
+    return {"id": id_, "where": where, "language": request.language, **choose_slice(request)}
 
 
 @dataclass(frozen=True)
@@ -325,21 +330,25 @@ class Passage:
 
 
 def mark_passages(data: Data, request: PageRequest, _words: Words) -> dict[str, Any]:
-    """Return a text of a source in passages, with what each quoted one is evidence of; the latest by default."""
-    source, entries = data["source"], (data["entries"] or {}).get("nodes") or []
-    observations = [each for each in source["observations"] if each["text"]]
-    if not observations:
-        return {"observation": None, "passages": [], "rows": _find_rows(entries)}
+    """Return a text of a source in passages, with what each quoted one is evidence of, and the cells that are quoted.
+
+    It is the latest text, or that of the observation which the address names.
+    """
+    observations, entries = data["source"]["observations"], (data["entries"] or {}).get("nodes") or []
     named = [each for each in observations if shorten_hash(each["contentHash"]) == request.one("text")]
-    observation = (named or observations)[-1]
+    with_text = [each for each in observations if each["text"]]
+    observation = next(reversed(named or with_text or observations), None)
+    if observation is None:
+        return {"observation": None, "passages": [], "cells": []}
     quoted = [
-        {**evidence, "entry": entry}
+        {**evidence, "subject": entry["subject"]}
         for entry in entries
+        if entry
         for evidence in entry["evidence"]
-        if evidence["contentHash"] == observation["contentHash"] and evidence["row"] is None
+        if evidence["contentHash"] == observation["contentHash"]
     ]
-    passages = list(divide_text(observation["text"], quoted))
-    return {"observation": observation, "passages": passages, "rows": _find_rows(entries)}
+    passages = divide_text(observation["text"] or "", [each for each in quoted if each["row"] is None])
+    return {"observation": observation, "passages": list(passages), "cells": find_cells(quoted)}
 
 
 def shorten_hash(content_hash: str) -> str:
@@ -356,11 +365,17 @@ def divide_text(text: str, quoted: Sequence[Data]) -> Iterator[Passage]:
         yield Passage(text[start:end], start, covering)
 
 
-def _find_rows(entries: Sequence[Data]) -> list[Data]:
-    """Return the evidence that is in rows of a file, each with its entry."""
-    return [
-        {**evidence, "entry": entry}
-        for entry in entries
-        for evidence in entry["evidence"]
-        if evidence["row"] is not None
-    ]
+def find_cells(quoted: Iterable[Data]) -> list[Data]:
+    """Return the cells of a file that evidence quotes, by their rows: each once, with the things that it is about."""
+    cells: dict[tuple[int, int], dict[str, Any]] = {}
+    for each in quoted:
+        if each["row"] is not None:
+            cell = cells.setdefault((each["row"], each["start"]), {**each, "subjects": {}})
+            cell["subjects"][each["subject"]["stableId"]] = each["subject"]
+    return [cell for _, cell in sorted(cells.items())]
+
+
+def name_passage(evidence: Data) -> str:
+    """Return the fragment of the address of a passage: of a cell by its row, too, in which its place is counted."""
+    row = evidence["row"]
+    return f"passage-{evidence['start']}" if row is None else f"passage-{row}-{evidence['start']}"
