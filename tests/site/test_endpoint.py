@@ -165,11 +165,28 @@ def test_the_version_is_another_one_with_any_file(tmp_path: Path, monkeypatch: p
         ("/members/ZZZ", 404, "There is nothing in the record"),
         ("/commitments/FR0043?at=99999999", 404, "does not reach that position yet"),
         ("/commitments/FR0043?at=yesterday", 400, "`at` is a position"),
-        ("/commitments/FR0043?asOf=soon", 400, "A date is"),
+        ("/commitments/FR0043?asOf=soon", 400, "`asOf` is a year"),
         ("/sources/nonsense", 404, "There is nothing in the record"),
         ("/things/commitment-" + "0" * 32, 404, "There is nothing in the record"),
         ("/commitments?after=nonsense", 400, "This page cannot be shown"),
-        ("/compare?from=soon", 400, "`at` is a position"),
+        ("/commitments?cycle=soon", 400, "`cycle` is a whole number."),
+        (f"/commitments?cycle={'9' * 5_000}", 400, "`cycle` is a whole number."),
+        ("/commitments?completion=COMPLET", 400, "`completion` cannot be COMPLET: did you mean COMPLETE?"),
+        ("/commitments?status=done", 400, "`status` cannot be done: it is one of"),
+        ("/commitments?overdue=maybe", 400, "`overdue` cannot be maybe: it is one of true, false."),
+        ("/commitments?order=size", 400, "`order` cannot be size: it is one of code, -code"),
+        ("/changes?from=2018-02-30", 400, "`from` is a day"),
+        ("/changes?cause=TRANSLATED", 400, "`cause` cannot be TRANSLATED: did you mean TRANSLATION?"),
+        ("/changes?kind=everything", 400, "`kind` cannot be everything"),
+        ("/compare?from=soon", 400, "`from` is a position"),
+        ("/compare?from=2&to=soon", 400, "`to` is a position"),
+        ("/compare?from=2&axis=both", 400, "`axis` cannot be both"),
+        ("/compare?from=300&to=200", 400, "`from` is after `to`"),
+        ("/compare?from=1999-01-01", 400, "`from` is before the first entry"),
+        ("/compare?from=2&to=9999-12-31", 400, "`to` is before the first entry of the record, or in the future"),
+        ("/compare?from=soon&to=2018&axis=effective", 400, "`from` is a year"),
+        ("/compare?from=2018&axis=effective", 400, "give both"),
+        ("/sources/nonsense?entry=one", 400, "`entry` is a whole number."),
         ("/?csv=nonsense", 404, "Not found"),
     ],
 )
@@ -226,6 +243,26 @@ def test_filters_and_facets_belong_together(client: TestClient) -> None:
     counted = re.search(r"(\d+) commitments", page)
     assert counted
     assert page.count('<td class="code">') == int(counted[1])
+
+
+def test_a_filter_of_what_is_true_also_finds_what_is_not(client: TestClient) -> None:
+    every, overdue, others = (
+        int(re.search(r"(\d+) commitments", client.get(f"/commitments{query}").text)[1])  # type: ignore[index]
+        for query in ("", "?overdue=true", "?overdue=false")
+    )
+    assert overdue + others == every
+    assert not re.search('name="overdue" value="true" checked', client.get("/commitments?overdue=false").text)
+
+
+def test_the_pages_of_a_search_lead_forward_and_to_the_first_one(client: TestClient) -> None:
+    first = client.get("/search?q=open")
+    following = re.search(r'rel="next" href="([^"]+)"', first.text)
+    assert following
+    second = client.get(following[1].replace("&amp;", "&")).text
+    back = re.search(r'rel="first" href="([^"]+)"', second)
+    assert back
+    assert client.get(back[1]).text == first.text
+    assert 'rel="prev"' not in second
 
 
 def test_a_comparison_of_times_leads_to_that_of_positions(client: TestClient) -> None:

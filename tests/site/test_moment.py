@@ -6,7 +6,7 @@ from graphql import get_operation_ast, parse, validate
 from ogpgraph.graphql.executor import core_schema
 from ogpgraph.graphql.schema import build_schema
 from ogpgraph.site.documents import find_document, load_document
-from ogpgraph.site.moment import Moment, parse_at, parse_date
+from ogpgraph.site.moment import Moment, parse_at, parse_date, parse_day
 from ogpgraph.site.pages import PAGES, page_documents
 from ogpgraph.web.errors import RequestRejected
 from ogpgraph.web.persisted_documents import document_id
@@ -35,8 +35,14 @@ def test_anything_else_is_refused_by_name(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["soon", "2018-1", "2018-00", ""])
 def test_a_date_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(RequestRejected, match="A date is"):
+    with pytest.raises(RequestRejected, match="`asOf` is a year"):
         parse_date(text)
+
+
+@pytest.mark.parametrize("text", ["soon", "2018-02-30", "2018-12", "2018-12-31T00:00:00Z", ""])
+def test_a_day_that_is_none_is_refused_by_name(text: str) -> None:
+    with pytest.raises(RequestRejected, match="`until` is a day"):
+        parse_day(text, "until")
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=["present", "position", "time", "date", "both"])

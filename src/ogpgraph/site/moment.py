@@ -16,11 +16,11 @@ _POSITION: Final = re.compile(r"[0-9]{1,16}")
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def parse_at(text: str) -> int | str:
+def parse_at(text: str, name: str = "at") -> int | str:
     """Return a position, or a time in RFC 3339; a day stands for its last instant in UTC.
 
     Raises:
-        RequestRejected: 400, if it is neither.
+        RequestRejected: 400, with the name of the parameter, if it is neither.
     """
     if _POSITION.fullmatch(text) and int(text) <= MAX_POSITION:
         return int(text)
@@ -28,16 +28,24 @@ def parse_at(text: str) -> int | str:
         return format_timestamp(parse_rfc3339(f"{text}T23:59:59.999999Z" if _DAY.fullmatch(text) else text))
     except ValueError:
         raise bad_request(
-            "`at` is a position of the record, such as 216, a day, such as 2018-12-31, or a time with its offset, such "
-            "as 2018-12-31T12:00:00Z."
+            f"`{name}` is a position of the record, such as 216, a day, such as 2018-12-31, or a time with its offset, "
+            "such as 2018-12-31T12:00:00Z."
         ) from None
 
 
-def parse_date(text: str) -> str:
-    """Return a partial date; raises RequestRejected (400) for anything else."""
+def parse_date(text: str, name: str = "asOf") -> str:
+    """Return a partial date; raises RequestRejected (400), with the name of the parameter, for anything else."""
     if not re.fullmatch(PARTIAL_DATE, text):
-        raise bad_request(f"A date is {SCALAR_FORMS['PartialDate']}.")
+        raise bad_request(f"`{name}` is {SCALAR_FORMS['PartialDate']}.")
     return text
+
+
+def parse_day(text: str, name: str) -> str:
+    """Return the first instant (UTC) of a day in RFC 3339; raises RequestRejected (400) for anything else."""
+    try:
+        return format_timestamp(parse_rfc3339(f"{text}T00:00:00Z"))
+    except ValueError:
+        raise bad_request(f"`{name}` is a day, such as 2018-12-31.") from None
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Final, Self
 from urllib.parse import quote, urlencode
@@ -90,6 +91,15 @@ class PageRequest:
         if not all(map(_NUMBER.fullmatch, values)):
             raise bad_request(f"`{name}` is a whole number.")
         return [int(each) for each in values]
+
+    def choices(self, name: str, words: Collection[str]) -> tuple[str, ...]:
+        """Return all values of a parameter; raises RequestRejected (400) for one that is not among some words."""
+        values = self.many(name)
+        if unknown := [each for each in values if each not in words]:
+            nearest = get_close_matches(unknown[0], words, n=1)
+            advice = f"did you mean {nearest[0]}?" if nearest else f"it is one of {', '.join(words)}."
+            raise bad_request(f"`{name}` cannot be {unknown[0][:80]}: {advice}")
+        return values
 
     # Links
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ogpgraph.site import page_charts, views
+from ogpgraph.site import comparison, page_charts, views
 from ogpgraph.site.charts import Chart
 from ogpgraph.site.documents import find_document, load_document
 from ogpgraph.site.moment import Moment
@@ -100,9 +100,9 @@ PAGES: Final = (
     Page(
         "compare",
         "/compare",
-        parameters=views.COMPARISON_PARAMETERS,
-        build_variables=views.choose_comparison,
-        find_redirect=views.find_compared_positions,
+        parameters=comparison.COMPARISON_PARAMETERS,
+        build_variables=comparison.choose_comparison,
+        find_redirect=comparison.find_compared_positions,
     ),
     Page(
         "source",

@@ -9,10 +9,10 @@ from itertools import groupby, pairwise
 from typing import Any, Final
 
 from ogpgraph.domain.event import Cause
-from ogpgraph.domain.vocabulary import Indicator, Stage
+from ogpgraph.domain.vocabulary import VALUES_OF, CommitmentStatus, Indicator, Stage
 from ogpgraph.graphql.enums import EntryKind
 from ogpgraph.site.labels import ID, has_codes
-from ogpgraph.site.moment import parse_at
+from ogpgraph.site.moment import parse_day
 from ogpgraph.site.page_request import PageRequest, page_not_found
 
 Data = Mapping[str, Any]
@@ -73,28 +73,43 @@ def combine_changes(changes: Sequence[Data]) -> list[Data]:
 
 @dataclass(frozen=True)
 class Choice:
-    """A filter of a list, which is a parameter of the page: `where` turns its values into a condition."""
+    """A filter of a list, which is a parameter of the page: `where` turns its values, as `read`, into a condition."""
 
     name: str
-    where: Callable[[Sequence[str]], dict[str, Any]]
+    where: Callable[[Sequence[Any]], dict[str, Any]]
     dimension: str | None = None
     """The dimension whose facets are the values to choose from."""
+    read: Callable[[PageRequest, str], Sequence[Any]] = PageRequest.many
 
 
-def _rating(indicator: str) -> Callable[[Sequence[str]], dict[str, Any]]:
-    return lambda values: {"rating": {"indicator": indicator, "value": list(values)}}
+def _choose_among(words: Iterable[str]) -> Callable[[PageRequest, str], Sequence[Any]]:
+    return partial(PageRequest.choices, words=list(words))
+
+
+def _choose_flag(name: str, dimension: str | None = None) -> Choice:
+    return Choice(name, lambda values: {name: values[-1] == "true"}, dimension, _choose_among(("true", "false")))
 
 
 COMMITMENT_CHOICES: Final = (
-    Choice("region", lambda values: {"member": {"region": {"in": list(values)}}}, "REGION"),
-    Choice("member", lambda values: {"member": {"code": {"in": list(values)}}}, "MEMBER"),
-    Choice("cycle", lambda values: {"cycle": {"in": [int(each) for each in values if each.isdecimal()]}}, "CYCLE"),
-    Choice("area", lambda values: {"policyArea": {"in": list(values)}}, "POLICY_AREA"),
-    Choice("completion", _rating("COMPLETION"), "COMPLETION"),
-    Choice("status", lambda values: {"status": {"in": list(values)}}, "STATUS"),
-    Choice("starred", lambda values: {"starred": values[-1] == "true"}, "STARRED"),
-    Choice("overdue", lambda _values: {"overdue": True}),
-    Choice("disappeared", lambda _values: {"disappeared": True}),
+    Choice("region", lambda values: {"member": {"region": {"in": values}}}, "REGION"),
+    Choice("member", lambda values: {"member": {"code": {"in": values}}}, "MEMBER"),
+    Choice("cycle", lambda values: {"cycle": {"in": values}}, "CYCLE", PageRequest.numbers),
+    Choice("area", lambda values: {"policyArea": {"in": values}}, "POLICY_AREA"),
+    Choice(
+        "completion",
+        lambda values: {"rating": {"indicator": "COMPLETION", "value": values}},
+        "COMPLETION",
+        _choose_among(each.name for each in VALUES_OF[Indicator.COMPLETION]),
+    ),
+    Choice(
+        "status",
+        lambda values: {"status": {"in": values}},
+        "STATUS",
+        _choose_among(each.name for each in CommitmentStatus),
+    ),
+    _choose_flag("starred", "STARRED"),
+    _choose_flag("overdue"),
+    _choose_flag("disappeared"),
 )
 COMMITMENT_ORDERS: Final = ("CODE", "CYCLE", "STATUS", "COMPLETION", "CHANGED", "ENDS_ON")
 COMMITMENT_PARAMETERS: Final = (*(each.name for each in COMMITMENT_CHOICES), "order", "before", "after")
@@ -102,18 +117,18 @@ COMMITMENT_PARAMETERS: Final = (*(each.name for each in COMMITMENT_CHOICES), "or
 
 def choose_commitments(request: PageRequest) -> dict[str, Any]:
     """Return the variables of the list of commitments."""
-    conditions = [each.where(values) for each in COMMITMENT_CHOICES if (values := request.many(each.name))]
+    conditions = [each.where(values) for each in COMMITMENT_CHOICES if (values := each.read(request, each.name))]
     where = {"where": {"and": conditions}} if conditions else {}
     return {"language": request.language, **where, **_order(request, COMMITMENT_ORDERS), **choose_slice(request)}
 
 
 def _order(request: PageRequest, fields: Iterable[str]) -> dict[str, Any]:
     """Return the variable `orderBy`: the field that the page is asked to order by, descending behind a minus."""
-    asked = request.one("order")
-    field = asked.removeprefix("-").upper()
-    if field not in fields:
+    words = [f"{sign}{field.lower()}" for field in fields for sign in ("", "-")]
+    if not (asked := request.choices("order", words)):
         return {}
-    return {"orderBy": [{"field": field, "direction": "DESC" if asked.startswith("-") else "ASC"}]}
+    field, direction = asked[-1].removeprefix("-").upper(), "DESC" if asked[-1].startswith("-") else "ASC"
+    return {"orderBy": [{"field": field, "direction": direction}]}
 
 
 def choose_slice(request: PageRequest, size: int = PAGE_SIZE) -> dict[str, Any]:
@@ -161,10 +176,11 @@ def choose_changes(request: PageRequest) -> dict[str, Any]:
         where["commitment"] = list(commitment)
     if area := request.many("area"):
         where["policyArea"] = list(area)
-    recorded = {name: f"{value}T00:00:00Z" for name in ("from", "until") if (value := request.one(name))}
+    recorded = {name: parse_day(value, name) for name in ("from", "until") if (value := request.one(name))}
     if recorded:
         where["recorded"] = recorded
-    shown = {"kind": list(request.many("kind")) or SHOWN_KINDS, "cause": list(request.many("cause")) or SHOWN_CAUSES}
+    kinds, causes = request.choices("kind", EntryKind.__members__), request.choices("cause", Cause.__members__)
+    shown = {"kind": list(kinds) or SHOWN_KINDS, "cause": list(causes) or SHOWN_CAUSES}
     if request.one("readings"):
         shown = {}
     hidden = {**where, "kind": SHOWN_KINDS, "cause": [_READ_AGAIN]}
@@ -189,47 +205,6 @@ def choose_search(request: PageRequest) -> dict[str, Any]:
     """Return the variables of a search; nothing is searched without a query."""
     query = request.one("q")
     return {"query": query, "isAsked": bool(query), "language": request.language, **choose_slice(request, 20)}
-
-
-# Comparison
-
-
-COMPARISON_PARAMETERS: Final = ("from", "to", "axis", "commitment", "member", "before", "after")
-
-
-def choose_comparison(request: PageRequest) -> dict[str, Any]:
-    """Return the variables of a comparison of two positions or dates; nothing is compared without the first."""
-    suffix = "Date" if request.one("axis") == "effective" else ""
-    given = {f"{name}{suffix}": value for name in ("from", "to") if (value := request.one(name))}
-    sides: dict[str, str | int] = {
-        name: value if suffix else int(value) for name, value in given.items() if suffix or value.isdecimal()
-    }
-    conditions: list[dict[str, Any]] = [{"code": {"eq": code}} for code in request.many("commitment")]
-    conditions += [{"member": {"code": {"eq": code}}} for code in request.many("member")]
-    return {
-        "language": request.language,
-        "isAsked": f"from{suffix}" in sides,
-        **sides,
-        **({"where": {"and": conditions}} if conditions else {}),
-        **choose_slice(request, 20),
-    }
-
-
-def find_compared_positions(request: PageRequest, execute: Callable[[str, dict[str, Any]], Data]) -> str | None:
-    """Return the permanent address of a comparison of two times: that of the positions which the record had then.
-
-    Raises:
-        RequestRejected: 400, if one of them is neither a position nor a time.
-    """
-    sides = {name: parse_at(value) for name in ("from", "to") if (value := request.one(name))}
-    times = {name: value for name, value in sides.items() if isinstance(value, str)}
-    if not times or request.one("axis") == "effective":
-        return None
-    first = next(iter(times.values()))
-    found = execute("moments", {name: times.get(name, first) for name in ("from", "to")})
-    if any(found.get(name) is None for name in times):
-        return None
-    return request.link_here(**{name: str(found[name]["meta"]["position"]) for name in times})
 
 
 # One commitment
