@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 import random
 from pathlib import Path
 
@@ -93,6 +94,36 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
         pass
     assert part.name == "backup.gz.part"
     assert backup_file.FILE_MODE == 0o600
+
+
+def test_an_older_backup_is_replaced_by_force_only(backup: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "backup.gz"
+    file.write_bytes(backup)
+    with pytest.raises(BackupFileError, match="--force"), replace_file(file, force=False):
+        pass
+    with replace_file(file, force=True) as part:
+        part.write_bytes(b"newer")
+    assert file.read_bytes() == b"newer"
+
+
+def test_a_file_that_is_no_backup_is_not_replaced(tmp_path: Path) -> None:
+    """The database that is backed up, for example."""
+    database = tmp_path / "ogpgraph.db"
+    fill_record(f"sqlite:///{database}", commitments=1)
+    before = database.read_bytes()
+    with pytest.raises(BackupFileError, match=r"ogpgraph\.db is no backup"):
+        back_up(f"sqlite:///{database}", database, force=True, track=no_track)
+    assert (database.read_bytes(), list(tmp_path.glob("*.part"))) == (before, [])
+
+
+def test_a_pipe_is_neither_replaced_nor_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(BackupFileError, match="pipe is no regular file"), replace_file(pipe, force=True):
+        pass
+    with pytest.raises(BackupFileError, match="pipe is no regular file"):
+        BackupReader(pipe)
+    assert pipe.is_fifo()
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def backup(
     file: Annotated[Path, typer.Argument(help="The file to write, such as backup.json.gz.")],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is an older backup.")] = False,
     database: DatabaseOption = None,
 ) -> None:
     """Back up the record to a file, also while it is in use: the log, texts, accounts and keys."""

@@ -33,6 +33,7 @@ _GZIP = 31
 """The window of zlib, with a gzip header: it has no time in it, so equal records give equal bytes."""
 _LEVEL = 6
 _CHUNK_BYTES = 2**20
+_GZIP_MAGIC = bytes.fromhex("1f8b")
 _GZIP_HEADER = bytes.fromhex("1f8b08000000000000ff")
 
 
@@ -63,9 +64,10 @@ def replace_file(path: Path, *, force: bool) -> Iterator[Path]:
     """Yield the path of a new file beside another, for its owner only; it takes the other's place at the end.
 
     After an error the new file is deleted. One that a killed process left is overwritten by the next. Raises
-    BackupFileError where the file exists, unless `force`, and where another process is writing it.
+    BackupFileError where the file exists, unless it is a backup and `force` is given, and where another process is
+    writing it.
     """
-    _require_absent(path, force=force)
+    _require_replaceable(path, force=force)
     part = path.with_name(path.name + ".part")
     try:
         file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0), FILE_MODE)
@@ -77,7 +79,7 @@ def replace_file(path: Path, *, force: bool) -> Iterator[Path]:
         try:
             yield part
             os.fsync(file)
-            _require_absent(path, force=force)
+            _require_replaceable(path, force=force)
             part.replace(path)
             _sync_folder(path.absolute().parent)
         except BaseException:
@@ -114,11 +116,23 @@ def _build_checksum(digest: str) -> bytes:
 _CHECKSUM_BYTES = len(_build_checksum("0" * 64))
 
 
-def _require_absent(path: Path, *, force: bool) -> None:
+def _require_replaceable(path: Path, *, force: bool) -> None:
+    _require_regular(path)
+    if not path.exists():
+        return
+    if not force:
+        raise BackupFileError(f"{path} exists: name another file, or replace it with --force")
+    with path.open("rb") as file:  # a slip must not replace the database itself, for example
+        if file.read(len(_GZIP_MAGIC)) not in (_GZIP_MAGIC, b""):
+            raise BackupFileError(f"{path} is no backup, and is not replaced: name another file")
+
+
+def _require_regular(path: Path) -> None:
+    """Raise BackupFileError for a folder, and for what could be replaced, or would be waited for: pipes, devices."""
     if path.is_dir():
         raise BackupFileError(f"{path} is a folder")
-    if path.exists() and not force:
-        raise BackupFileError(f"{path} exists: name another file, or replace it with --force")
+    if path.exists() and not path.is_file():
+        raise BackupFileError(f"{path} is no regular file")
 
 
 def _lock(file: int, part: Path) -> None:
@@ -150,6 +164,7 @@ class BackupReader:
         """Read the header; raises BackupFileError for a damaged file, no backup, and one of another form."""
         self.path = path
         self.summary: Summary | None = None
+        _require_regular(path)
         try:
             is_whole = _verify_checksum(path)
             self.header = self._read_header()
