@@ -40,7 +40,6 @@ from ogpgraph.storage.log_identity import LOG_FORMAT, UnsupportedLogFormat, read
 from ogpgraph.storage.merkle import Frontier
 from ogpgraph.storage.record import (
     EVENT,
-    LOG,
     STORED_TEXT,
     TABLES,
     RecordRow,
@@ -204,7 +203,9 @@ def check(database_url: str, track: Track, *, state: str = "") -> Iterator[Fault
 
 def _check_rows(database: Database, state: str, folder: Path, track: Track) -> Iterator[Fault]:
     dumped = DumpedReadModel(folder)
-    yield from _name_errors(LOG.name, _compare_remembered(database, state))
+    with database.read() as transaction:
+        log_id = read_log_identity(transaction).id
+    yield from _name_errors(HISTORY, _compare_remembered(database, log_id, state))
     with database.read() as transaction:
         checkpoint, problem = _try_read_checkpoint(transaction)
         yield from dumped.write(transaction)
@@ -233,10 +234,8 @@ def _check_rows(database: Database, state: str, folder: Path, track: Track) -> I
         yield from _name_errors(PROJECTOR_TABLE, compared)
 
 
-def _compare_remembered(database: Database, state: str) -> Iterator[Fault]:
+def _compare_remembered(database: Database, log_id: str, state: str) -> Iterator[Fault]:
     """Yield how the log differs from its remembered position."""
-    with database.read() as transaction:
-        log_id = read_log_identity(transaction).id
     file = find_head_file(database.url, state, log_id)
     try:
         known = file.read() if file else None

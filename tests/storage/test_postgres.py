@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ogpgraph.storage import postgres
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import ConnectionLost, DatabaseError
+from ogpgraph.storage.database import ConnectionLost, DatabaseError, StorageUnavailable
 from ogpgraph.storage.postgres_transaction import COPY_MIN_ROWS
 from ogpgraph.system import open_system
 from tests.conftest import ONLY_POSTGRES
@@ -129,3 +129,23 @@ def test_unreachable_server_is_reported_without_the_password(monkeypatch: pytest
         assert "secret" not in str(refused.value)
     finally:
         database.close()
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        ("postgresql:///missing?host={host}&user=postgres", 'database "missing" does not exist'),
+        ("postgresql:///any?host={host}&sslmode=s3cret", "invalid sslmode value: …"),
+        ("postgresql:///any?host={host}&s3cret=1", "invalid URI query parameter: …"),
+        ("postgresql://postgres:pass@s3cret@localhost.invalid/any", "failed to resolve host …"),
+    ],
+)
+def test_why_there_is_no_connection_is_said_without_the_password(
+    url: str, monkeypatch: pytest.MonkeyPatch, refused: str, reason: str
+) -> None:
+    monkeypatch.setattr(postgres, "POOL_TIMEOUT_SECONDS", 0.5)
+    refused = refused.format(host=conninfo_to_dict(url)["host"])
+    with closing(open_database(refused)) as database, pytest.raises(StorageUnavailable) as caught:
+        database.query("select 1")
+    assert reason in str(caught.value)
+    assert "s3cret" not in str(caught.value)

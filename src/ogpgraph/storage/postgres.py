@@ -5,6 +5,7 @@ Statements are translated by `postgres_dialect` and executed by `postgres_transa
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -44,6 +45,9 @@ HEARTBEAT_SECONDS = 0.5
 MIGRATION_LOCK = 0x6F67706772617068
 """The key of the advisory lock, "ogpgraph" in ASCII."""
 CHANNEL = "ogpgraph_event"
+_OF_SERVER = "connection failed: connection to server"
+"""Begins the messages about a server that was found, which quote its address and what it answers."""
+_QUOTED = re.compile(r"""(["']).*\1""")
 _READ = f"begin isolation level repeatable read, read only; {LOCK_READ_MODEL}"
 _READ_LOG = "begin isolation level repeatable read, read only"
 _WRITE = "begin"
@@ -219,19 +223,23 @@ class PostgresDatabase(Database):
                 yield connection
         except PoolTimeout as error:
             message = f"no connection to the database within {POOL_TIMEOUT_SECONDS} seconds"
-            raise (LockTimeout if self._answers() else StorageUnavailable)(message) from error
+            if (reason := self._find_refusal()) is not None:
+                raise StorageUnavailable(f"{message}: {reason}") from error
+            raise LockTimeout(message) from error
 
     def _connect(self, application_name: str) -> psycopg.Connection[Any]:
         """Return a connection of its own; raises psycopg.Error."""
         return psycopg.connect(self._url, application_name=application_name, **_CONNECTION)
 
-    def _answers(self) -> bool:
-        """Return whether the server takes a connection: if so, all of the pool's are in use."""
+    def _find_refusal(self) -> str | None:
+        """Return why the server takes no connection; None where it does, so that all of the pool's are in use."""
         try:
             psycopg.connect(self._url, connect_timeout=CONNECT_TIMEOUT_SECONDS).close()
-        except psycopg.Error:
-            return False
-        return True
+        except psycopg.Error as error:
+            reason = str(error).partition("\n")[0]
+            # Where a password has characters that are not escaped, what is quoted of the URL may be a part of it.
+            return reason if reason.startswith(_OF_SERVER) else _QUOTED.sub("…", reason)
+        return None
 
     def _open(self) -> None:
         with self._open_lock:
