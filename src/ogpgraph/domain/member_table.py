@@ -60,6 +60,11 @@ def lookup_member(code_prefix_or_name: str) -> MemberIdentity | None:
     return _member_table().by_name.get(_fold(text)) or _local_member(text)
 
 
+def spell_member_name(name: str) -> str:
+    """Return a name as the table spells it where it differs in case only, any other as it is."""
+    return _member_table().spellings.get(name.casefold(), name)
+
+
 def region_of(member_code: str) -> str | None:
     """Return OGP's region of a member: a local member's is that of the country that its first two letters name."""
     code, table = member_code.strip().upper(), _member_table()
@@ -112,6 +117,7 @@ class _MemberTable:
     by_code: Mapping[str, MemberIdentity]
     by_prefix: Mapping[str, MemberIdentity]
     by_name: Mapping[str, MemberIdentity]
+    spellings: Mapping[str, str]
     regions: Mapping[str, str]
 
 
@@ -128,6 +134,7 @@ def _member_table() -> _MemberTable:
             for member, row, _ in rows
             for name in (member.code, member.prefix, row.name, *row.other_prefixes, *row.other_names)
         },
+        spellings={name.casefold(): name for _, row, _ in rows for name in (row.name, *row.other_names)},
         regions={member.code: region for member, _, region in rows if region},
     )
 

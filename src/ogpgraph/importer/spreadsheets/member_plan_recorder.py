@@ -16,7 +16,7 @@ from ogpgraph.application.translation import ReportUnrecorded, to_published_fact
 from ogpgraph.domain.action_plan import PLAN, register_action_plan
 from ogpgraph.domain.event import Evidence, Facts, Origin
 from ogpgraph.domain.member import MEMBER, register_known_member
-from ogpgraph.domain.member_table import MemberIdentity, MemberKind, known_regions, lookup_member
+from ogpgraph.domain.member_table import MemberIdentity, MemberKind, known_regions, lookup_member, spell_member_name
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Observation, PlainValue, Value
 from ogpgraph.importer.observations.observation import ObservationOutcome
@@ -90,7 +90,8 @@ class MemberPlanRecorder:
         else:
             text = f"{name[:60]} is no name of {code} that the table of members has; a person has to rename it"
             self.remarks.append(create_cell_remark(cited_row.row_number, "", "unknown-name", text))
-        facts = to_published_facts(self._uow, MEMBER, cells, self._reporter(cited_row))
+        values = {path: spell_member_name(cell) if path == "name/en" else cell for path, cell in cells.items()}
+        facts = to_published_facts(self._uow, MEMBER, values, self._reporter(cited_row))
         stream = self._uow.resolve_code("member", code) or self._register_member(rows[0])
         self._record_facts(stream, {code}, facts, self._provenance(cited_row, cells))
         return stream
