@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from ogpgraph.system import System
+from tests.graphql.client import execute_query
 from tests.importer.spreadsheets.spreadsheet_files import (
     Cells,
     build_csv,
@@ -20,6 +21,7 @@ from tests.importer.spreadsheets.spreadsheet_files import (
     import_file,
     query_commitment,
     remark_kinds,
+    require_codebook,
     row_2016,
     row_2024,
 )
@@ -106,6 +108,28 @@ def insert_lines(rows: list[list[str]], random: Random) -> str:
     return "".join(lines)
 
 
+def empty_columns(rows: list[list[str]], random: Random) -> str:
+    for place in random.sample(range(1, len(rows[0])), 20):
+        for row in rows[1:]:
+            row[place] = ""
+    return as_text(rows)
+
+
+def empty_cells_that_identify(rows: list[list[str]], random: Random) -> str:
+    places = [rows[0].index(name) for name in IDENTIFYING]
+    random.choice(rows[1:])[random.choice(places)] = ""
+    return as_text(rows)
+
+
+def write_names_in_capitals(rows: list[list[str]], random: Random) -> str:
+    place = rows[0].index("Country/Locality")
+    for row in rows[1:]:
+        row[place] = random.choice([row[place].upper(), row[place].lower()])
+    return as_text(rows)
+
+
+IDENTIFYING = ("Action Plan Number", "Year Of Submission", "Commitment Number", "Commitment Title")
+
 DAMAGES: tuple[Damage, ...] = (
     cut_off,
     drop_cells,
@@ -116,12 +140,16 @@ DAMAGES: tuple[Damage, ...] = (
     end_with_carriage_returns,
     write_tick_boxes,
     insert_lines,
+    empty_columns,
+    empty_cells_that_identify,
+    write_names_in_capitals,
 )
 NAMED: dict[Damage, set[str]] = {
     cut_off: {"row-too-short"},
     drop_cells: {"row-too-short"},
     put_errors_into_cells: {"doubtful"},
     insert_lines: {"row-too-short"},
+    empty_columns: {"column-emptied"},
 }
 
 
@@ -158,7 +186,7 @@ def dump_values(system: System) -> Any:
 def test_what_a_damaged_cell_said_before_is_withdrawn_by_a_later_whole_file(system: System) -> None:
     import_file(system, build_csv("2024", [filled_row("UY0901")]), 2020)
     import_file(system, build_csv("2024", [filled_row("UY0901") | {"Specificity": "#N/A"}]), 2021)
-    import_file(system, build_csv("2024", [filled_row("UY0901") | {"Specificity": ""}]), 2022)
+    import_file(system, build_csv("2024", [filled_row("UY0901") | {"Specificity": "", "_Specificity": ""}]), 2022)
     fields = "ratings(indicator: SPECIFICITY) { state } history { nodes { effective { after before } } }"
     found = query_commitment(system, "UY0901", fields)
     assert found["ratings"] == []
@@ -174,6 +202,69 @@ def test_cells_of_the_columns_beside_them_are_not_recorded(system: System) -> No
     report = import_file(system, data, 2020)
     assert "row-askew" in remark_kinds(report)
     assert dump_record(system)["commitments"]["nodes"] == []
+
+
+TAIL = (
+    "Active Commitment",
+    "IRM-Based Score",
+    "Binding constraint",
+    "URL",
+    "Latest IRM Report",
+    "Subnational in NAPs",
+    "Action Plan ID",
+)
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+@pytest.mark.parametrize("place", [10, 60, -8])
+def test_a_row_that_was_not_reviewed_and_is_askew_is_not_recorded(
+    system: System, place: int, *, is_missing: bool
+) -> None:
+    names = [*(name for name in codebook_header("2024") if name not in TAIL), *TAIL]
+    row = dict.fromkeys(names, "NR") | row_2024(
+        IRM_Based_Score="-1", Binding_constraint="NR", Latest_IRM_Report="NA", Subnational_in_NAPs="0"
+    )
+    cells = [row[name] for name in names]
+    whole = import_file(system, as_text([names, cells]).encode(), 2020)
+    assert not whole.unrecognized
+    before = dump_values(system)
+    askew = [*cells[:place], *cells[place + 1 :], ""] if is_missing else [*cells[:place], "", *cells[place:-1]]
+    report = import_file(system, as_text([names, askew]).encode(), 2021)
+    assert remark_kinds(report) & {"row-askew", "no-key"}
+    assert dump_values(system) == before
+
+
+def test_a_row_without_a_plan_is_not_recorded(system: System) -> None:
+    row = row_2024() | {"Action Plan Number": "", "Year Of Submission": "ND"}
+    report = import_file(system, build_csv("2024", [row]), 2020)
+    assert "no-key" in remark_kinds(report)
+    assert execute_query(system, "{ actionPlans { totalCount } commitments { totalCount } }") == {
+        "actionPlans": {"totalCount": 0},
+        "commitments": {"totalCount": 0},
+    }
+
+
+def test_a_policy_area_that_nobody_has_may_be_empty_where_no_cell_is_zero(system: System) -> None:
+    def with_areas(*areas: str) -> bytes:
+        blank = dict.fromkeys(require_codebook("2024").areas, "")
+        return build_csv("2024", [row_2024(code) | blank | dict.fromkeys(areas, "1") for code in ("UY0901", "UY0902")])
+
+    import_file(system, with_areas("Justice", "Youth"), 2020)
+    report = import_file(system, with_areas("Youth"), 2021)
+    assert query_commitment(system, "UY0901", "policyAreas")["policyAreas"] == ["Youth"]
+    assert "column-emptied" not in remark_kinds(report)
+
+
+def test_an_emptied_column_says_nothing_in_any_order_of_the_files(system: System) -> None:
+    rows = [filled_row(f"UY090{n}") for n in (1, 2)]
+    emptied = [row | {"Start Date": ""} for row in rows]
+    changed = [row | {"Start Date": "5/1/2019"} for row in rows]
+    for year, state in ((2022, changed), (2021, emptied), (2020, rows)):
+        import_file(system, build_csv("2024", state), year)
+    found = query_commitment(system, "UY0901", 'startsOn blame(path: "startsOn") { changedBetween { after before } }')
+    assert found["startsOn"] == "2019-05-01"
+    # The file of 2021 does not show the change.
+    assert found["blame"][0]["changedBetween"]["after"].startswith("2020")
 
 
 def test_how_a_date_is_read_does_not_depend_on_other_rows(system: System) -> None:

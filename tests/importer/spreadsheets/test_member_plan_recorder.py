@@ -52,6 +52,24 @@ def test_a_members_new_name_is_one_event(system: System) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["URUGUAY", "uruguay"])
+def test_a_name_in_capitals_is_recorded_as_the_table_of_members_spells_it(system: System, name: str) -> None:
+    import_file(system, build_csv("2024", [row_2024(Country_Locality=name)]), 2023)
+    field = 'member(code: "URY") { name blame(path: "name") { evidence { quote } } }'
+    assert execute_query(system, f"{{ {field} }}")["member"] == {
+        "name": "Uruguay",
+        "blame": [{"evidence": [{"quote": name}]}],
+    }
+
+
+def test_what_is_no_id_of_a_plan_is_reported_and_not_recorded(system: System) -> None:
+    report = import_file(system, build_csv("2024", [row_2024(Action_Plan_ID="7672")]), 2024)
+    assert ("Action Plan ID", "7672") in {(each.column, each.text) for each in report.unrecognized}
+    assert execute_query(system, "{ actionPlans { nodes { publishedId } } }")["actionPlans"] == {
+        "nodes": [{"publishedId": None}]
+    }
+
+
 @pytest.mark.parametrize("name", ["Brazil", "Urugua", "Uruguayan Republic of Ruritania"])
 def test_a_cell_that_is_no_name_of_the_member_renames_nobody_and_is_reported(system: System, name: str) -> None:
     import_file(system, build_csv("2024", [row_2024()]), 2023)

@@ -54,6 +54,9 @@ IDENTITY_PATHS = {
 }
 """The paths of a commitment that hold cells which identify it."""
 
+AREA_PATHS = frozenset({"policyAreas", *(f"policyAreasUndetermined/{state}" for state in RatingState)})
+"""The paths that cells of policy areas state together."""
+
 _HTML_TAG = re.compile(r"<[^<>]*>")
 
 
@@ -63,7 +66,8 @@ class CodebookColumn(Struct, frozen=True, forbid_unknown_fields=True):
     A cell that cannot be parsed goes to `database/{fallback}` as it is. The numeric twin is another column that repeats
     these ratings as numbers; `twin_patterns` has a regular expression for the number of each value or state.
     `value_spellings` are needed only where cells do not use the names of the rating's values. `date_order` is that of
-    day and month in the column's dates, if they have one: how a cell is read never depends on other rows.
+    day and month in the column's dates, if they have one: how a cell is read never depends on other rows. A cell that
+    has a value has the `pattern`, if there is one; other cells show that the row is damaged.
     """
 
     parse_as: CellType
@@ -74,12 +78,18 @@ class CodebookColumn(Struct, frozen=True, forbid_unknown_fields=True):
     twin_patterns: dict[str, str] = {}
     value_spellings: dict[RatingValue, tuple[str, ...]] = {}
     date_order: DateOrder | None = None
+    pattern: str = ""
 
     @property
     def paths(self) -> frozenset[str]:
         """Return the paths at which the column may state something."""
         fallback = f"database/{self.fallback}" if self.fallback else ""
         return frozenset(filter(None, (self.path, fallback, *IDENTITY_PATHS.get(self.parse_as, ()))))
+
+    @property
+    def own_paths(self) -> frozenset[str]:
+        """Return the paths at which no other column states anything."""
+        return self.paths - {"actionPlan", "member"}
 
 
 class StarRule(Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,6 +140,10 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         """Return the columns without which a file does not have this layout."""
         return (*self.columns, *self.areas)
 
+    def is_year(self, name: str) -> bool:
+        """Return whether the cells of a column are years."""
+        return name in self.columns and self.columns[name].parse_as in ("cycle", "year")
+
     @cached_property
     def column_by_type(self) -> dict[str, str]:
         """Map cell types to columns, for those that occur once in a row: code, member, title and so on."""
@@ -151,8 +165,7 @@ class Codebook(Struct, frozen=True, forbid_unknown_fields=True, dict=True):
         identity = {path for column in self.columns.values() for path in IDENTITY_PATHS.get(column.parse_as, ())}
         own = {column.path for column in self.columns.values() if column.path}
         fallbacks = {f"database/{column.fallback}" for column in self.columns.values() if column.fallback}
-        undetermined = {f"policyAreasUndetermined/{state}" for state in RatingState}
-        return frozenset(identity | own | fallbacks | undetermined | {"policyAreas"})
+        return frozenset(identity | own | fallbacks | AREA_PATHS)
 
     def covers(self, path: str) -> bool:
         """Return whether this layout has a column for a path of a commitment.

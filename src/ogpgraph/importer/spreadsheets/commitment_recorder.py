@@ -40,8 +40,8 @@ TextLoader = Callable[[Iterable[str]], dict[str, str]]
 class ImportContext:
     """The data that all rows of an observed file share.
 
-    `matched_streams` and `commitment_keys` are by row number; `previous_codebook` is of the file observed before this
-    one, None if there is none.
+    At `silent_paths` the file says nothing. `matched_streams` and `commitment_keys` are by row number;
+    `previous_codebook` is of the file observed before this one, None if there is none.
     """
 
     outcome: ObservationOutcome
@@ -52,6 +52,7 @@ class ImportContext:
     matched_streams: dict[int, str]
     commitment_keys: dict[int, str]
     names_in_file: frozenset[str]
+    silent_paths: frozenset[str]
     files: FileHistory
 
     @property
@@ -288,7 +289,8 @@ class CommitmentRecorder:
     def _says(self, parsed: ParsedRow, path: str, _value: Value | None = None) -> bool:
         """Return whether a row without a value at a path says that there is none."""
         is_read = path != "actionPlan" and path not in parsed.unread_paths
-        return is_read and FileContents(self._context.codebook, {}, {}, frozenset()).covers(path)
+        context = self._context
+        return is_read and FileContents(context.codebook, {}, {}, frozenset(), silent=context.silent_paths).covers(path)
 
     def _split_by_cause(self, row: _PreparedRow, changed: Facts, cause: Cause) -> list[tuple[Cause, Facts]]:
         """Separate the differences that the new layout alone explains from changes in what the file reports."""

@@ -26,6 +26,8 @@ _RELEVANCE = "ratings/RELEVANCE/DESIGN/"
 _STAR_OGP_VALUES = ("ACCESS_TO_INFORMATION", "CIVIC_PARTICIPATION", "PUBLIC_ACCOUNTABILITY")
 _NEVER = r"(?!)"
 _MAX_REMARK_LENGTH = 60
+_MIN_SHIFTED_CELLS = 2
+_YEAR = re.compile(r"20\d\d(?:\.0)?")
 
 
 def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[Remark]:
@@ -34,9 +36,9 @@ def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) ->
         if not column.numeric_twin or column.numeric_twin not in row.cells:
             continue
         rating = parsed.rating_at(column.path)
-        if rating is RatingState.UNRECOGNISED:
-            continue  # has a remark of its own
         twin = repair_number(row.cells[column.numeric_twin].strip()).text or ""
+        if rating is RatingState.UNRECOGNISED and not _is_other_number(row.cells[name], twin):
+            continue  # has a remark of its own
         expected = column.twin_patterns.get(str(rating), _NEVER)
         twin_state = parse_rating_state(twin)
         is_same_state = twin_state is rating if twin_state else not twin and rating is None
@@ -44,6 +46,12 @@ def check_numeric_twins(codebook: Codebook, row: SheetRow, parsed: ParsedRow) ->
             cell = " ".join(row.cells.get(name, "").split())[:_MAX_REMARK_LENGTH]
             text = f"{cell or 'empty'}, but {column.numeric_twin} is {twin or 'empty'}"
             yield create_cell_remark(row.number, name, "twins-disagree", text)
+
+
+def _is_other_number(cell: str, twin: str) -> bool:
+    """Return whether a rating's cell has a number, and its numeric twin has another one."""
+    number = repair_number(cell.strip()).text or ""
+    return number.isdecimal() and twin.isdecimal() and twin != number
 
 
 def find_shifted_columns(sheet: Sheet, parser: RowParser, row: SheetRow, parsed: ParsedRow) -> list[str]:
@@ -55,6 +63,15 @@ def find_shifted_columns(sheet: Sheet, parser: RowParser, row: SheetRow, parsed:
         name: [names[place] for place in (places[name] - 1, places[name] + 1) if place in names] for name in misfits
     }
     return [name for name in misfits if any(parser.has_kind_of(each, row.cells[name]) for each in beside[name])]
+
+
+def is_askew(codebook: Codebook, row: SheetRow, shifted: list[str], contradictions: int) -> bool:
+    """Return whether cells are missing in a row, by its shifted columns and its ratings that their numbers contradict.
+
+    A single rating may be mistaken for its number; a year is in a column beside its own only where cells are missing.
+    """
+    about_year = (_YEAR.fullmatch(row.cells[name].strip()) or codebook.is_year(name) for name in shifted)
+    return bool(shifted) and (any(about_year) or len(shifted) + contradictions >= _MIN_SHIFTED_CELLS)
 
 
 def check_stars(codebook: Codebook, row: SheetRow, parsed: ParsedRow) -> Iterator[Remark]:

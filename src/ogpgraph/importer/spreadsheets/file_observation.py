@@ -39,10 +39,11 @@ LISTED = "listed"
 """The path at which a file states of a commitment that it does not list it any more."""
 SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE = "DATABASE_FILE", "commitments-database", "en"
 
-READER_VERSION = "database-3"
+READER_VERSION = "database-4"
 """Must change whenever the same bytes give other facts; the codebook's version is appended to it."""
 
 
+_SILENT = re.compile(r"[^\n]*\nEmptied columns of: (.*)")
 _WHOLE = "the whole database"
 _ROW = re.compile(r"^row (\d+): (\S+) of (\S+), ([^\s;]+)(?:; unread: (.*))?$", re.MULTILINE)
 
@@ -71,7 +72,8 @@ def observe_file(
         for number, each in selection.identities.items()
     )
     extent = _WHOLE if is_whole else "a part of the database"
-    layout = f"Layout of {version}, header in row {sheet.header_row}, {extent}\n{columns}\n{rows}"
+    silent = f"Emptied columns of: {' '.join(sorted(sheet.silent_paths))}\n" if sheet.silent_paths else ""
+    layout = f"Layout of {version}, header in row {sheet.header_row}, {extent}\n{silent}{columns}\n{rows}"
     reader = _reader(sheet, date_order)
     return SourceObservation(SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE, observed_at, content_hash(data), layout, reader)
 
@@ -84,7 +86,7 @@ def _list_unread(parsed: ParsedRow) -> str:
 class FileContents:
     """The layout of an observed file, and what its rows are about: `rows` maps codes and keys to the rows' numbers.
 
-    `unread` has the paths at which rows say nothing, by their numbers.
+    `unread` has the paths at which rows say nothing, by their numbers, and `silent` those at which none does.
     """
 
     codebook: Codebook | None
@@ -92,9 +94,12 @@ class FileContents:
     unread: Mapping[int, frozenset[str]]
     subjects: frozenset[str]
     is_whole: bool = False
+    silent: frozenset[str] = frozenset()
 
     def covers(self, path: str) -> bool:
-        """Return whether the layout has a column for a path of a commitment."""
+        """Return whether the layout has a column for a path of a commitment, and the column has values."""
+        if path in self.silent:
+            return False
         if self.codebook is None or path == LISTED:
             return True
         match path.partition("/")[0]:
@@ -123,6 +128,7 @@ class FileHistory:
                 {int(number): frozenset(unread.split()) for number, *_, unread in rows if unread},
                 frozenset(subject for row in rows for subject in row[2:4]),
                 text.partition("\n")[0].endswith(_WHOLE),
+                frozenset(silent[1].split() if (silent := _SILENT.match(text)) else ()),
             )
         return self._contents[recorded.text]
 

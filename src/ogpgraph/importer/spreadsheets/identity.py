@@ -146,8 +146,11 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
         return create_cell_remark(row.number, "", "member-unknown", f"unknown member {name or '(empty)'}; not recorded")
     title = parser.cell_text(row, "title")
     number, cycle = parser.plan_number(row), parser.year(row, "cycle")
-    if code is None and (not title or parse_rating_state(title) or not (number or cycle)):
-        return create_cell_remark(row.number, "", "no-key", "has no code, and no plan or no title; not recorded")
+    if not (number or cycle):
+        text = "has neither the number nor the year of its plan; not recorded"
+        return create_cell_remark(row.number, "", "no-key", text)
+    if code is None and (not title or parse_rating_state(title)):
+        return create_cell_remark(row.number, "", "no-key", "has no code and no title; not recorded")
     cells = [cell.strip() for cell in row.cells.values()]
     return RowIdentity(
         row.number,
@@ -162,7 +165,7 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
         _hash("\x1f".join(sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items()))),
         (" ".join(parser.cell_text(row, "region").split()), parser.cell_text(row, "category")),
         (
-            parser.cell_text(row, "plan id"),
+            parser.plan_id(row),
             str(parser.year(row, "plan end") or ""),
             parser.cell_text(row, "plan duration"),
         ),

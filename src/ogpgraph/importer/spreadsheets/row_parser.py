@@ -28,7 +28,7 @@ from ogpgraph.importer.spreadsheets.cell_repair import (
     repair_number,
     repair_numbers,
 )
-from ogpgraph.importer.spreadsheets.codebook import IDENTITY_PATHS, Codebook, CodebookColumn
+from ogpgraph.importer.spreadsheets.codebook import AREA_PATHS, IDENTITY_PATHS, Codebook, CodebookColumn
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
 
 RATING_STATES = {
@@ -51,7 +51,6 @@ _CO_CREATION_VALUES = {
 }
 _STATUSES = {RatingValue.YES: CommitmentStatus.ACTIVE, RatingValue.NO: CommitmentStatus.INACTIVE}
 _YES_OR_NO = {"1": RatingValue.YES, "0": RatingValue.NO, "true": RatingValue.YES, "false": RatingValue.NO}
-AREA_PATHS = frozenset({"policyAreas", *(f"policyAreasUndetermined/{state}" for state in RatingState)})
 _YES_NO_PATHS = frozenset(("ratings/VERIFIABLE/DESIGN",))
 """The ratings whose cells are Yes and No; all other columns with two values have 1 and 0."""
 _STATES_WITHOUT_INSTITUTIONS = (RatingState.NO_DATA, RatingState.NOT_REVIEWED, RatingState.PENDING)
@@ -59,7 +58,8 @@ _STATES_WITHOUT_INSTITUTIONS = (RatingState.NO_DATA, RatingState.NOT_REVIEWED, R
 _ENUMERATION = re.compile(r"^[a-g][.)]\s*")  # the layout of 2016 has "a. low" for "Low"
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _TEXT = CodebookColumn(parse_as="text")
-_KINDS = ("rating", "year", "status")
+_NEVER_EMPTIED = frozenset(("plan number", "cycle", "number", "title"))
+_KINDS = ("rating", "year", "cycle", "status")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w")
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _PLAN_NUMBER = re.compile(r"\d{1,2}")
@@ -81,6 +81,11 @@ def parse_rating_state(cell: str) -> RatingState | None:
 def parse_co_creation_value(cell: str) -> str | None:
     """Return a value or state of public participation in a plan, None if the vocabulary does not have it."""
     return _CO_CREATION_VALUES.get(fold(cell)) if len(cell) <= _MAX_VALUE_LENGTH else None
+
+
+def has_pattern(column: CodebookColumn, cell: str) -> bool:
+    """Return whether a cell has the pattern of its column."""
+    return re.fullmatch(column.pattern, cell.strip()) is not None
 
 
 class RowTextBuilder:
@@ -171,11 +176,17 @@ class _Cell(NamedTuple):
 
 
 class RowParser:
-    """Parses the rows of a sheet; `date_order` is that of day and month in all dates, by default each column's own."""
+    """Parses the rows of a sheet; `date_order` is that of day and month in all dates, by default each column's own.
 
-    def __init__(self, codebook: Codebook, date_order: DateOrder | None = None) -> None:
+    At the `silent_paths` no row says anything.
+    """
+
+    def __init__(
+        self, codebook: Codebook, date_order: DateOrder | None = None, silent_paths: frozenset[str] = frozenset()
+    ) -> None:
         self._codebook = codebook
         self._date_order = date_order
+        self._silent_paths = silent_paths
         self._labels: Labels = shipped_labels().get("en")
         self._rating_values = {
             name: {fold(spelling): value for value, found in column.value_spellings.items() for spelling in found}
@@ -192,10 +203,13 @@ class RowParser:
             if cell is None:
                 parsed.unread_paths |= column.paths
             if not cell:
+                parsed.unread_paths |= self._paths_of_lost_cell(row, column)
                 continue
             span = text.add(name, cell)
             for path in IDENTITY_PATHS.get(column.parse_as, ()):
                 parsed.record_span(path, name, span)
+            if column.pattern and not (has_pattern(column, cell) or parse_rating_state(cell)):
+                parsed.report_unrecognised(name, cell)
             if self._is_unread_identity(row, column, cell):
                 parsed.report_unrecognised(name, cell)
                 parsed.unread_paths |= column.paths
@@ -210,6 +224,12 @@ class RowParser:
         parsed.text = text.build()
         return parsed
 
+    def _paths_of_lost_cell(self, row: SheetRow, column: CodebookColumn) -> frozenset[str]:
+        """Return the paths of a cell that is empty and cannot be: it identifies the row, or its numeric twin is not."""
+        is_identity = column.parse_as in _NEVER_EMPTIED
+        is_lost = is_identity or (column.numeric_twin and row.cells.get(column.numeric_twin, "").strip())
+        return column.own_paths - self._silent_paths if is_lost else frozenset()
+
     def _is_unread_identity(self, row: SheetRow, column: CodebookColumn, cell: str) -> bool:
         """Return whether a cell should have the year or the number of a plan, and has neither that nor a state."""
         if parse_rating_state(cell):
@@ -222,7 +242,10 @@ class RowParser:
         """Return whether a cell is of a kind that only some columns have, and a column is one of these."""
         if column in self._codebook.numeric_twins:
             return _NUMBER.fullmatch(cell.strip()) is not None
-        typed = column in self._codebook.areas or self._codebook.columns.get(column, _TEXT).parse_as in _KINDS
+        known = self._codebook.columns.get(column, _TEXT)
+        if known.pattern:
+            return has_pattern(known, cell)
+        typed = column in self._codebook.areas or known.parse_as in _KINDS
         return typed and not self.parse(SheetRow(0, {column: cell})).misfit_columns
 
     # Cells that identify the row, its member and its plan
@@ -251,6 +274,11 @@ class RowParser:
         """Return the number of the plan among the member's plans, None where there is none."""
         number = repair_number(self.cell_text(row, "plan number")).text or ""
         return int(number) if _PLAN_NUMBER.fullmatch(number) and int(number) else None
+
+    def plan_id(self, row: SheetRow) -> str:
+        """Return OGP's id of the plan, empty where there is none."""
+        name, cell = self._codebook.column_by_type.get("plan id"), self.cell_text(row, "plan id")
+        return cell if name and has_pattern(self._codebook.columns[name], cell) else ""
 
     def year(self, row: SheetRow, cell_type: str) -> int | None:
         """Return the year in the only column of a type, None where there is none."""
@@ -352,7 +380,7 @@ class RowParser:
                 areas_by_path.setdefault(path, []).append(area)
                 columns_by_path.setdefault(path, []).append(name)
         for path, areas in areas_by_path.items():
-            if path in parsed.unread_paths:
+            if path in parsed.unread_paths | self._silent_paths:
                 continue
             columns = columns_by_path.get(path, [])
             spans = [text.add(name, row.cells[name].strip()) for name in columns]

@@ -28,13 +28,14 @@ from ogpgraph.importer.report import (
 )
 from ogpgraph.importer.spreadsheets.absences import AbsenceRecorder
 from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
-from ogpgraph.importer.spreadsheets.codebook import find_codebook
+from ogpgraph.importer.spreadsheets.codebook import AREA_PATHS, find_codebook
 from ogpgraph.importer.spreadsheets.commitment_recorder import CommitmentRecorder, ImportContext
 from ogpgraph.importer.spreadsheets.consistency_checks import (
     check_members_and_plans,
     check_numeric_twins,
     check_stars,
     find_shifted_columns,
+    is_askew,
 )
 from ogpgraph.importer.spreadsheets.file_observation import (
     SOURCE_CODE,
@@ -62,9 +63,6 @@ ParsedRows = list[tuple[RowIdentity, ParsedRow]]
 BATCH_SIZE = 100
 LEFT_OUT = frozenset(("row-too-short", "row-too-long", "row-askew", "code-malformed", "no-key"))
 """The kinds of remarks on rows that are not recorded although they may be about recorded commitments."""
-MIN_SHIFTED_CELLS = 2
-"""From how many cells on that fit the columns beside them, and not their own, a row is damaged: cells are missing. A
-rating that its numeric column contradicts counts, too."""
 # A quick test that every text with personal data passes: marking it is expensive, and few rows have any.
 _PERSONAL_DATA_HINT = re.compile(r"@|\d[\d ()./-]{6,}\d")
 
@@ -135,7 +133,7 @@ class _ImportRun:
 
     @cached_property
     def parser(self) -> RowParser:
-        return RowParser(self.sheet.codebook, self.options.date_order)
+        return RowParser(self.sheet.codebook, self.options.date_order, self.sheet.silent_paths)
 
     @cached_property
     def selection(self) -> RowSelection:
@@ -153,7 +151,7 @@ class _ImportRun:
         if beginning is None:
             return None
         matches = match_rows(self.selection, load_known_commitments(self.writer, beginning.members))
-        self.remarks += [*beginning.remarks, *matches.remarks]
+        self.remarks += [*beginning.remarks, *matches.remarks, *self._find_emptied_columns(beginning.outcome)]
         return ImportContext(
             beginning.outcome,
             self.sheet.codebook,
@@ -165,8 +163,20 @@ class _ImportRun:
             frozenset(
                 identity.code or self.selection.keys[number] for number, identity in self.selection.identities.items()
             ),
+            self.sheet.silent_paths,
             self.files,
         )
+
+    def _find_emptied_columns(self, outcome: ObservationOutcome) -> Iterator[Remark]:
+        """Yield a remark on each column that is empty and had values in the file before."""
+        before = self.files.contents(outcome.earlier[-1][1]) if outcome.earlier else None
+        sheet = self.sheet
+        columns = {name: column.own_paths for name, column in sheet.codebook.columns.items()}
+        columns |= {", ".join(sorted(sheet.survey.empty_columns & sheet.codebook.areas.keys())): AREA_PATHS}
+        for name, paths in columns.items() if before else ():
+            if before and paths and paths <= sheet.silent_paths and any(map(before.covers, paths)):
+                text = "empty in all rows: the file says nothing there, and what earlier ones said stays"
+                yield create_cell_remark(0, name, "column-emptied", text)
 
     def record_rows(self, context: ImportContext) -> None:
         """Record all selected rows, batch by batch, and then that the file was read to its end."""
@@ -275,7 +285,7 @@ class _ImportRun:
 
     def _parse_rows(self) -> Iterator[SheetRow]:
         """Yield the rows that are whole, once each is parsed and checked; the others are reported and left out."""
-        total = sum(1 for _ in self.sheet.rows())
+        total = self.sheet.survey.row_count
         for done, row in enumerate(self.sheet.rows()):
             if self.progress and done % BATCH_SIZE == 0:
                 self.progress(done, total)
@@ -286,7 +296,7 @@ class _ImportRun:
             if _PERSONAL_DATA_HINT.search(parsed.text):
                 self.personal.update(count_personal_data(parsed.text))
             shifted = find_shifted_columns(self.sheet, self.parser, row, parsed)
-            if not shifted or len(shifted) + len(contradictions) < MIN_SHIFTED_CELLS:
+            if not is_askew(self.sheet.codebook, row, shifted, len(contradictions)):
                 yield row
             else:
                 text = f"cells are those of the columns beside them ({', '.join(shifted)}); not recorded"

@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from ogpgraph.importer.pages.extraction import Remark, UnreadableInput
 from ogpgraph.importer.report import create_cell_remark
-from ogpgraph.importer.spreadsheets.codebook import Codebook, column_key, find_other_form, load_codebooks
+from ogpgraph.importer.spreadsheets.codebook import AREA_PATHS, Codebook, column_key, find_other_form, load_codebooks
 from ogpgraph.importer.spreadsheets.tables import DelimitedText, Table, read_tables
 
 _MAX_HEADER_ROW = 10
+_FEWEST_ROWS = 2
 _MIN_NAMED_SHARE = 0.02
 """The share of a layout's columns that a header must have for the layout to be named in the refusal."""
 _MIN_SHEET_SHARE = 0.3
@@ -34,6 +35,15 @@ class SheetRow:
 
     number: int
     cells: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SheetSurvey:
+    """The number of rows of a sheet, the known columns that are empty in all of them, and whether areas have zeros."""
+
+    row_count: int
+    empty_columns: frozenset[str]
+    has_zeros: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,31 @@ class Sheet:
         for number, cells in self._records_below_header():
             if self._is_complete(cells):
                 yield SheetRow(number, {name: cells[place] for place, name in self.columns_by_position.items()})
+
+    @cached_property
+    def survey(self) -> SheetSurvey:
+        """Return what no row shows alone; reads all of them."""
+        row_count, empty, has_zeros = 0, set(self.columns_by_position.values()), False
+        for row in self.rows():
+            row_count += 1
+            empty -= {name for name in empty if row.cells[name].strip()}
+            has_zeros = has_zeros or any(row.cells.get(area, "").strip() == "0" for area in self.codebook.areas)
+        return SheetSurvey(row_count, frozenset(empty), has_zeros)
+
+    @property
+    def silent_paths(self) -> frozenset[str]:
+        """The paths at which the file says nothing, because a column that states something there was emptied.
+
+        Of a single row nobody knows. Where a policy area that a commitment does not have is left empty, a whole column
+        may be.
+        """
+        survey, codebook = self.survey, self.codebook
+        if survey.row_count < _FEWEST_ROWS:
+            return frozenset()
+        areas = survey.empty_columns & codebook.areas.keys()
+        are_areas_emptied = areas and (survey.has_zeros or len(areas) == len(codebook.areas))
+        columns = [column for name, column in codebook.columns.items() if name in survey.empty_columns]
+        return frozenset().union(*(column.own_paths for column in columns), AREA_PATHS if are_areas_emptied else ())
 
     def layout_remarks(self) -> Iterator[Remark]:
         """Yield a remark on each repeated header and each row that has too many or too few cells."""
