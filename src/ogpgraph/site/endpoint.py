@@ -30,7 +30,7 @@ from ogpgraph.site.rendering import STATIC, build_words, compute_version, load_s
 from ogpgraph.web.caching import NO_STORE, PAST_CACHE_CONTROL, PRESENT_CACHE_CONTROL, cache_version, etag_matches
 from ogpgraph.web.console import Respond, serve_index
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, failure_status, report_failure
+from ogpgraph.web.errors import RequestRejected, failure_status, report_failure, retry_headers
 from ogpgraph.web.middleware import request_id_of
 from ogpgraph.web.operation_service import OperationCall, OperationService
 from ogpgraph.web.persisted_documents import document_id
@@ -86,7 +86,7 @@ class PageEndpoint:
             payload: Any = report_failure(failure, call.request_id)
             error = payload["errors"][0]
             code = error.get("extensions", {}).get("code", "")
-            return _render_failure(request, code, error["message"], failure_status(failure))
+            return _render_failure(request, code, error["message"], failure_status(failure), retry_headers(failure))
 
     def _parameters(self, asked: PageRequest) -> RequestParameters:
         variables = self._page.build_variables(asked) | asked.moment.variables

@@ -222,7 +222,7 @@ class CloseCode(IntEnum):
 
     TRY_AGAIN_LATER = (
         1013,
-        "The token cannot be checked, because the keys of its issuer are unavailable.",
+        "The storage is not available, or the token cannot be checked, because the keys of its issuer are unavailable.",
         "Connect again in a few seconds.",
         Retry.LATER,
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.settings import Settings
@@ -22,7 +23,9 @@ from tests.web.live.clients import (
     POSITIONS,
     error_code,
     open_acknowledged_socket,
+    open_socket,
     read_events,
+    receive_close,
     receive_error_code,
     receive_message,
     receive_position,
@@ -38,6 +41,33 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.mark.postgres
+def test_a_client_is_told_to_try_again_while_the_database_server_is_away(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    server = Server(tmp_path_factory.mktemp("away"))
+    server.start()
+    try:
+        migrate(server.url)
+        with run_live_server(Settings(database=server.url)) as address:
+            with open_acknowledged_socket(address):
+                server.stop("immediate")
+            for payload in (None, {"authorization": f"Bearer ogp_{'0' * 12}_{'0' * 43}"}):
+                with open_socket(address, init_payload=payload) as socket:
+                    assert receive_close(socket) == (1013, "The storage is not available at the moment")
+            for path in ("/feed", "/commitments"):
+                response = httpx.get(address + path, headers={"Accept": "text/html, text/event-stream"}, timeout=60)
+                assert (response.status_code, response.headers["retry-after"]) == (503, "5")
+            server.start()
+            closed: int | None = 1013
+            while closed == 1013:
+                with open_socket(address) as socket, suppress(ConnectionClosed):
+                    assert receive_message(socket)["type"] == "connection_ack"
+                closed = socket.close_code
+    finally:
+        server.stop("immediate")
 
 
 @BOTH_ENGINES

@@ -16,6 +16,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ogpgraph.auth.authentication import AuthenticationFailed
 from ogpgraph.auth.issuer_errors import KeysUnavailable
+from ogpgraph.storage.database import StorageFailure
 from ogpgraph.storage.log_identity import LogIdentity
 from ogpgraph.web.error_codes import CloseCode, RequestErrorCode
 from ogpgraph.web.errors import RequestRejected
@@ -88,6 +89,8 @@ class WebSocketEndpoint:
         try:
             await socket.accept(PROTOCOL)
             await connection.serve()
+        except StorageFailure:
+            raise CloseConnection(CloseCode.TRY_AGAIN_LATER, "The storage is not available at the moment") from None
         finally:
             connection.end()
 
