@@ -199,6 +199,8 @@ def test_ids_of_states_and_of_parts_stand_for_the_thing(example_system: System) 
     assert positions(example_system, {"subject": [then["milestones"][0]["id"]]}) == own
     assert positions(example_system, {"source": [then["sources"][0]["id"]]}) != []
     assert refusal(example_system, {"subject": [f"{then['stableId']}@soon"]})[1] == "INVALID"
+    assert refusal(example_system, {"subject": ["UY0901"]}) == ("'UY0901' is not an id", "INVALID")
+    assert refusal(example_system, {"source": ["https://example.org"]})[1] == "INVALID"
 
 
 def test_while_nothing_is_recorded_nothing_is_refused(make_system: SystemFactory) -> None:

@@ -19,7 +19,8 @@ from graphql.pyutils import snake_to_camel
 
 from ogpgraph.clock import to_microseconds
 from ogpgraph.domain.action_plan import PLAN
-from ogpgraph.domain.aggregate_types import COMMITMENT
+from ogpgraph.domain.aggregate import aggregate_type_of
+from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.event import Cause
 from ogpgraph.domain.member import MEMBER
@@ -210,7 +211,8 @@ class EntryFilter(HistoryFilter):
     def require_possible(self) -> None:
         """Raise GraphQLError also for a policy area that the vocabulary does not have."""
         super().require_possible()
-        _streams((*(self.subject or ()), *(self.action_plan or ())))
+        _streams(self.subject or ())
+        _parse_streams(self.action_plan or ())  # or codes
         match_words("policyArea", self.policy_area or (), POLICY_AREAS, tuple)
 
     def to_query(
@@ -300,7 +302,14 @@ def _accepted_texts(conditions: Iterable[tuple[str, Iterable[object] | None]]) -
 
 
 def _streams(ids: Iterable[str]) -> list[str]:
-    """Return the things that ids of them, of states of them or of their parts belong to."""
+    """Return the things that ids of them, of states of them or of their parts belong to; raises GraphQLError."""
+    streams = _parse_streams(ids)
+    if unknown := [each for each in streams if aggregate_type_of(each) not in AGGREGATE_TYPES]:
+        raise client_error(f"{unknown[0][:80]!r} is not an id", RefusalCode.INVALID)
+    return streams
+
+
+def _parse_streams(ids: Iterable[str]) -> list[str]:
     try:
         return [parse_state_id(each).stream for each in ids]
     except ValueError as error:

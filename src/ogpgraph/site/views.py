@@ -288,8 +288,14 @@ SOURCE_PARAMETERS: Final = ("text", "entry", "before", "after")
 
 
 def choose_source(request: PageRequest) -> dict[str, Any]:
-    """Return the variables of a source: with what rests on it, the newest first, or with the entry at one position."""
+    """Return the variables of a source: with what rests on it, the newest first, or with the entry at one position.
+
+    Raises:
+        PageFailed: if the address does not name a source.
+    """
     id_ = request.codes["id"]
+    if not id_.startswith("source-"):
+        raise page_not_found()
     positions = request.numbers("entry")
     where = {"position": {"from": positions[-1], "until": positions[-1]}} if positions else {"source": [id_]}
     return {"id": id_, "where": where, "language": request.language, **choose_slice(request)}

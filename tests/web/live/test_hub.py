@@ -55,6 +55,8 @@ async def test_a_stream_from_any_position_is_exactly_the_rest_of_the_log(
         ({"path": ["titel"]}, "UNKNOWN_VALUE"),
         ({"policyArea": ["Opn Data"]}, "UNKNOWN_VALUE"),
         ({"subject": ["commitment-1@soon"]}, "INVALID"),
+        ({"subject": ["FR0043"]}, "INVALID"),
+        ({"source": ["https://example.org"]}, "INVALID"),
         ({"effective": {"from": "2021-02-30"}}, "BAD_TIME"),
     ],
 )
