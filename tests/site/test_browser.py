@@ -162,6 +162,14 @@ def test_a_difference_can_be_heard(page: Page, server: Server) -> None:
     assert spoken.index("removed:") < spoken.index("added:")
 
 
+def test_what_is_printed_can_be_cited(page: Page, server: Server) -> None:
+    page.go_to(f"{server.address}/commitments/FR0043")
+    page.send("Emulation.setEmulatedMedia", media="print")
+    shown = page.run("document.querySelector('details.cite p').checkVisibility()")
+    page.send("Emulation.setEmulatedMedia", media="")
+    assert shown
+
+
 def test_a_filter_applies_without_loading_the_page_again(page: Page, server: Server) -> None:
     set_width(page, 1280)
     page.go_to(f"{server.address}/commitments")

@@ -68,6 +68,8 @@ def test_codes_have_words(code: str, words: str) -> None:
     [
         ("ratings/COMPLETION/END_OF_TERM/value", "Rating: Completion, End of term"),
         ("milestones/14.1/endsOn", "Milestone: 14.1, Ends on"),
+        ("milestones/IVA/status", "Milestone: IVA, Status"),
+        ("codes/TN0001", "Codes: TN0001"),
         ("title/es", "Title: es"),
         ("policyAreas", "Policy areas"),
         ("predecessors/commitment-d21a0437daf15ff0ae3d2106e7bfb515", "Predecessors"),

@@ -186,7 +186,7 @@ def test_the_version_is_another_one_with_any_file(tmp_path: Path, monkeypatch: p
         ("/compare?from=2&to=9999-12-31", 400, "`to` is before the first entry of the record, or in the future"),
         ("/compare?from=soon&to=2018&axis=effective", 400, "`from` is a year"),
         ("/compare?from=2018&axis=effective", 400, "give both"),
-        ("/sources/nonsense?entry=one", 400, "`entry` is a whole number."),
+        ("/sources/source-0?entry=one", 400, "`entry` is a whole number."),
         ("/?csv=nonsense", 404, "Not found"),
     ],
 )
@@ -296,7 +296,7 @@ def test_a_link_of_a_change_leads_to_the_page_of_the_thing(client: TestClient) -
 
 def test_a_passage_is_marked_in_the_text_of_its_source(client: TestClient) -> None:
     quoted = re.search(
-        r'<q>([^<]+)</q> <a href="(/sources/[^"#]+)#(passage-\d+)"', client.get("/commitments/FR0043").text
+        r'<q dir="auto">([^<]+)</q> <a href="(/sources/[^"#]+)#(passage-\d+)"', client.get("/commitments/FR0043").text
     )
     assert quoted
     source = client.get(quoted[2]).text
@@ -347,6 +347,19 @@ def test_texts_of_the_record_are_escaped(client: TestClient) -> None:
         f"/changes?member={hostile}",
     ):
         assert "<script>alert" not in client.get(path).text
+
+
+def test_texts_of_the_record_have_their_own_direction(system: System) -> None:
+    row = row_2024(
+        "TN0001", Commitment_Title="تعزيز الشفافية (2018)", Full_Text="التزام الحكومة.", Country_Locality="Tunisia"
+    )
+    import_file(system, build_csv("2024", [row]), 2024)
+    with browse(system) as client:
+        page = client.get("/commitments/TN0001").text
+        assert re.search('<h1 dir="auto">تعزيز', page)
+        assert re.search('<div class="prose" dir="auto">التزام', page)
+        assert "<bdi>Ministry of Ferries</bdi>" in page.replace('<bdi dir="auto">', "<bdi>")
+        assert re.search("<a [^>]*><bdi>تعزيز", client.get("/commitments").text)
 
 
 def test_the_policy_allows_nothing_but_this_server(client: TestClient) -> None:

@@ -93,7 +93,10 @@ def describe_path(path: str, translate: Translate) -> str:
         return f"{prefix}: {describe_path(path.removeprefix('claims/'), translate)}"
     name, *rest = path.split("/")
     words = [translate(describe_code(name.removesuffix("s") if rest and name in _LISTS else name))]
-    details = [_describe_part(part, translate) for part in rest if part != "value" and not ID.fullmatch(part)]
+    details = rest[:1] if name in _NAMED else []
+    details += [
+        _describe_part(part, translate) for part in rest[len(details) :] if part != "value" and not ID.fullmatch(part)
+    ]
     return f"{words[0]}: {', '.join(details)}" if details else words[0]
 
 
@@ -122,6 +125,9 @@ _CODED: Final = [
     if _is_vocabulary(field.type)
 ]
 _LISTS: Final = frozenset({"ratings", "milestones", "narratives", "findings", "updates"})
+
+_NAMED: Final = frozenset({"milestones", "codes"})
+"""What has things by a number or code, which stands next in the path and is none of a vocabulary."""
 
 
 def _describe_part(part: str, translate: Translate) -> str:
