@@ -128,6 +128,10 @@ class TestMembers:
         )
         assert then["at"]["member"]["name"] == "Macedonia"
 
+    def test_a_name_in_capitals_is_no_renaming(self, system: System) -> None:
+        import_sample_page(system, FERRIES.with_changes(country="URUGUAY"), 1)
+        assert execute_query(system, '{ member(code: "UY") { name } }')["member"] == {"name": "Uruguay"}
+
     def test_a_name_in_another_language_is_no_renaming(self, system: System) -> None:
         import_sample_page(system, LIGHTHOUSE, 1)
         import_sample_page(system, LIBRARIES, 2)

@@ -50,6 +50,17 @@ def test_other_input_is_refused_with_a_reason_of_one_line(data: bytes, reason: s
     assert "\n" not in refused.value.reason
 
 
+def test_several_pages_in_one_file_are_refused_by_their_titles() -> None:
+    other = (PAGES / "presupuesto_es.txt").read_text("utf-8")
+    with pytest.raises(UnreadableInput, match=r"several pages in one file \(.*RU0007.* and Presupuestos .*RU0007"):
+        canonicalize_page(f"{BUDGET}\n{other}".encode(), limit_bytes=LIMIT)
+
+
+def test_a_title_that_is_repeated_makes_no_second_page() -> None:
+    title = next(line for line in BUDGET.split("\n") if "(RU0007)" in line)
+    assert text_of(BUDGET.replace(title, f"{title}\n\n{title}")).count(title) == 2
+
+
 def test_too_many_bytes_are_refused_undecoded() -> None:
     with pytest.raises(UnreadableInput, match="too large: 11 bytes, the limit is 10"):
         canonicalize_page(b"x" * 11, limit_bytes=10)

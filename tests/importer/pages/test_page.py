@@ -568,6 +568,29 @@ def as_html(text: str) -> str:
     )
 
 
+def in_header(text: str, replacement: str) -> str:
+    """Return a page in which the fields of the header are written in another way."""
+    header, heading, body = re.split(r"(\n(?:Description|Detalles)\n)", text, maxsplit=1)
+    return FIELD_LINE.sub(replacement, header) + heading + body
+
+
+FIELD_LINE = re.compile(r"(?m)^((?:[^\W\d][\w()'’ -]{3,28})) ?: (\S.{0,200})$")
+
+
+def with_fields_in_a_table(text: str) -> str:
+    rows = in_header(text, r"<table><tr><th><b>\1</b></th><td><p>\2</p></td></tr></table>")
+    lines = (line if line.startswith("<") else f"<p>{html.escape(line)}</p>" for line in rows.split("\n"))
+    return f"<html><body>{''.join(lines)}</body></html>"
+
+
+def with_fields_in_bars(text: str) -> str:
+    return in_header(text, r"| \1: | \2 |")
+
+
+def with_tabs_behind_labels(text: str) -> str:
+    return in_header(text, "\\1\t\\2")
+
+
 def comparable_reading(page: PageReading) -> dict[str, object]:
     """Return the values of a page without differences in white space."""
     found = {
@@ -580,7 +603,18 @@ def comparable_reading(page: PageReading) -> dict[str, object]:
     return {**texts, "code": page.code, "listed": listed, "cycle": page.cycle.value if page.cycle else None}
 
 
-@pytest.mark.parametrize("change", [without_blank_lines, with_joined_headings, with_values_below_labels, as_html])
+@pytest.mark.parametrize(
+    "change",
+    [
+        without_blank_lines,
+        with_joined_headings,
+        with_values_below_labels,
+        as_html,
+        with_fields_in_a_table,
+        with_fields_in_bars,
+        with_tabs_behind_labels,
+    ],
+)
 @pytest.mark.parametrize("name", ["budget_en.txt", "presupuesto_es.txt"])
 def test_a_page_in_another_layout_has_the_same_reading(name: str, change: Callable[[str], str]) -> None:
     text = (PAGES / name).read_text("utf-8")

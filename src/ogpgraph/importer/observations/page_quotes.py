@@ -23,7 +23,7 @@ from ogpgraph.importer.pages.extraction import (
     UnreadableInput,
 )
 from ogpgraph.importer.pages.labels import shipped_labels
-from ogpgraph.importer.pages.member_names import is_name_of
+from ogpgraph.importer.pages.member_names import is_name_of, spell_name
 from ogpgraph.importer.pages.page import READER, reread_page
 from ogpgraph.importer.pages.sibling_list import find_code_and_cycle, read_sibling_list
 from ogpgraph.importer.pages.text import Span
@@ -33,8 +33,9 @@ from ogpgraph.importer.pages.values import find_plan_years
 def member_facts(page: PageReading) -> ExtractedFacts:
     """Return what a page states of its member: a name that the member is known to have."""
     country = page.country
-    is_known = country is not None and is_name_of(str(country.value), page.code, page.language)
-    return {f"name/{page.language}": country} if country and is_known else {}
+    if country is None or not is_name_of(str(country.value), page.code, page.language):
+        return {}
+    return {f"name/{page.language}": ExtractedValue(spell_name(str(country.value)), country.span)}
 
 
 def plan_facts(page: PageReading) -> ExtractedFacts:

@@ -25,6 +25,7 @@ from ogpgraph.importer.pages.extraction import UnreadableInput, UnrecognizedPage
 from ogpgraph.importer.pages.label_matching import match_label
 from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.markup import extract_visible_text, is_html, is_markdown, remove_marks
+from ogpgraph.importer.pages.text import Line, split_cells
 from ogpgraph.importer.pages.wrapping import find_cut_width, join_broken_values, join_wrapped_lines
 
 CODE_FORM = r"[A-Z]{2,}\d{4}"
@@ -39,6 +40,8 @@ _HEADER_LINES = 200  # a header ends within so many
 _LINES_BELOW_TITLE = 25  # the first labels come within so many
 _MOST_TITLE_LINES = 50  # a text with more is no page
 _FEWEST_LABELS = 3
+_PLAN_FIELDS = frozenset(("ACTION_PLAN", "ACTION_PLAN_CYCLE"))
+_LONGEST_NAMED_TITLE = 60
 _LONGEST_SITE_SECTION = 60
 
 
@@ -63,13 +66,15 @@ def canonicalize_page(data: bytes, labels: Labels, *, limit_bytes: int, is_canon
     if len(data) > limit_bytes:
         raise UnreadableInput(f"too large: {len(data)} bytes, the limit is {limit_bytes}")
     text, repaired = _decode_or_repair(data, labels)
-    lines = _visible_lines(text)
+    lines = [field for line in _visible_lines(text) for field in _write_row_as_fields(line, labels)]
     if not is_canonical and not is_html(text):
         if width := find_cut_width(lines):
             raise UnreadableInput(f"damaged: its lines are cut off behind {width} characters")
         lines = join_broken_values(join_wrapped_lines(lines, labels), labels)
     lines = normalize_lines("\n".join(lines))
     title = find_title_line(lines, labels)
+    if not is_canonical:
+        _require_one_page(lines, title, labels)
     lines = _remove_site_lines(lines, title, labels)
     own, listed, outside = _split_sibling_list(lines, labels)
     return CanonicalPage(
@@ -86,6 +91,20 @@ def _visible_lines(text: str) -> list[str]:
     shown = _DIRECTION_MARKS_AT_ENDS.sub("", clean)
     lines = _BLANKS.sub(" ", shown).split("\n")
     return [remove_marks(line) for line in lines] if is_markdown(lines) else lines
+
+
+def _write_row_as_fields(line: str, labels: Labels) -> list[str]:
+    """Return the row of a table in which labels and values alternate as a line for each field, any other line as it is.
+
+    Names of columns above a table are labels, too, but no values are beside them.
+    """
+    cells = [cell.text for cell in split_cells(Line(line.strip(), 0, 0))]
+    names, values = cells[::2], cells[1::2]
+    if len(names) != len(values) or not all(map(labels.is_label, names)):
+        return [line]
+    if any(labels.is_label(value) or labels.normalize(value) in labels.date_columns for value in values):
+        return [line]
+    return [f"{name.rstrip(' :')}: {value}" for name, value in zip(names, values, strict=True)]
 
 
 def _decode_or_repair(data: bytes, labels: Labels) -> tuple[str, str]:
@@ -159,10 +178,25 @@ def find_title_line(lines: list[str], labels: Labels) -> int:
     )
 
 
+def _require_one_page(lines: list[str], title: int, labels: Labels) -> None:
+    """Raise UnreadableInput for several pages in one text: the first would have the others in its description."""
+    candidates = [index for index in range(title + 1, len(lines)) if TITLE_PATTERN.match(lines[index].strip())]
+    for index in candidates[:_MOST_TITLE_LINES]:
+        # A title that is repeated has no header of its own.
+        headers = [_labels_below(each, labels) for each in (lines[title + 1 : index], lines[index + 1 :])]
+        if all(len(found) >= _FEWEST_LABELS and found & _PLAN_FIELDS for found in headers):
+            titles = " and ".join(" ".join(lines[each].split())[:_LONGEST_NAMED_TITLE] for each in (title, index))
+            raise UnreadableInput(f"several pages in one file ({titles}): save each as a file of its own")
+
+
 def _count_labels(lines: list[str], labels: Labels) -> int:
+    return len(_labels_below(lines, labels))
+
+
+def _labels_below(lines: list[str], labels: Labels) -> set[str]:
     below = [line for line in lines[: 4 * _LINES_BELOW_TITLE] if line.strip()][:_LINES_BELOW_TITLE]
     matches = (match_label(line.strip(), labels) for line in below)
-    return len({match.field for match in matches if match})
+    return {match.field for match in matches if match}
 
 
 def _remove_site_lines(lines: list[str], title: int, labels: Labels) -> list[str]:

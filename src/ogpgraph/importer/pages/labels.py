@@ -91,6 +91,11 @@ class Labels:
         """Label in an IRM summary → its section or field."""
         return invert_tables((file.sections for file in self.files), self.normalize)
 
+    def is_label(self, text: str) -> bool:
+        """Return whether a text is a label of the header or of an IRM summary, and nothing else."""
+        plain = self.normalize(text) if len(text) <= _LONGEST_LISTED else ""
+        return plain in self.header or plain in self.sections
+
     @cached_property
     def date_columns(self) -> dict[str, str]:
         """Name of a column in a table of milestones → the field of an IRM summary that its cells are like."""

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from functools import cache
 
-from ogpgraph.domain.member_table import MemberIdentity, known_members, lookup_member, member_of_commitment_code
+from ogpgraph.domain.member_table import (
+    MemberIdentity,
+    known_members,
+    lookup_member,
+    member_of_commitment_code,
+    spell_member_name,
+)
 from ogpgraph.importer.pages.labels import shipped_labels
 from ogpgraph.importer.pages.text import fold
 
@@ -26,6 +32,11 @@ def find_named_member(text: str) -> MemberIdentity | None:
         return known_members()[code]
     found = lookup_member(name)
     return found if found and found.name is not None else None
+
+
+def spell_name(text: str) -> str:
+    """Return a name of a member, in whatever language, as it is listed where it differs in case only; others as is."""
+    return _spellings().get(text.casefold()) or spell_member_name(text)
 
 
 def is_name_of(text: str, commitment_code: str, language: str) -> bool:
@@ -60,6 +71,12 @@ def _names_of(code: str) -> frozenset[str]:
         return frozenset()
     own = {name for name, each in _codes_by_name().items() if each == meant.code}
     return frozenset(own | ({fold(meant.name)} if meant.name else set()))
+
+
+@cache
+def _spellings() -> dict[str, str]:
+    listed = (names for labels in shipped_labels() for names in labels.own.member_names.values())
+    return {name.casefold(): name for names in listed for name in names}
 
 
 @cache
