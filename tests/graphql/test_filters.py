@@ -140,6 +140,26 @@ def test_a_misspelled_word_is_refused_with_the_nearest_one(rated_system: System,
     assert code == "UNKNOWN_VALUE"
 
 
+@pytest.mark.parametrize(
+    ("where", "bounds", "code"),
+    [
+        ('{startsOn: {from: "2019-03", until: "2019-02-28"}}', "`from` and `until`", "BAD_TIME"),
+        ("{cycle: {gte: 2019, lte: 2018}}", "`gte` and `lte`", "INVALID"),
+        ('{milestone: {dueFrom: "2019", dueBefore: "2018-12"}}', "`dueFrom` and `dueBefore`", "BAD_TIME"),
+        (
+            '{lastObserved: {from: "2020-01-02T00:00:00Z", until: "2020-01-01T00:00:00Z"}}',
+            "`from` and `until`",
+            "BAD_TIME",
+        ),
+    ],
+)
+def test_a_range_that_would_end_before_it_begins_is_refused(
+    rated_system: System, where: str, bounds: str, code: str
+) -> None:
+    message = f"the range of {bounds} would end before it begins"
+    assert expect_error(rated_system, f"{{ commitments(where: {where}) {{ totalCount }} }}") == (message, code)
+
+
 def test_what_began_later_is_known_at_a_past_position_without_reading_all_values(rated_system: System) -> None:
     where = '{member: {code: {in: ["FRA", "KEN"]}}, code: {in: ["FR0001", "KE0002"]}, policyArea: {eq: "Gender"}}'
     query = f"query ($at: Position!) {{ at(position: $at) {{ commitments(where: {where}) {{ totalCount }} }} }}"

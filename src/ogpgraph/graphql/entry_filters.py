@@ -28,7 +28,7 @@ from ogpgraph.domain.state_id import parse_state_id
 from ogpgraph.domain.values import period_interval
 from ogpgraph.domain.vocabulary import POLICY_AREAS
 from ogpgraph.graphql.enums import EntryKind
-from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.graphql.errors import FieldErrorCode, client_error, require_forward
 from ogpgraph.graphql.known_values import match_codes, match_words
 from ogpgraph.graphql.orders import ORDER_COST, OrderDirection
 from ogpgraph.graphql.path_filter import match_paths
@@ -37,6 +37,7 @@ from ogpgraph.graphql.value_filters import TextFilter, enum_text
 from ogpgraph.graphql.weights import LOOKUP_COST, weighs
 from ogpgraph.readmodel.entry_query import BY_POSITION, Bounds, EntryQuery
 from ogpgraph.readmodel.entry_query import EntryOrder as OrderOfEntries
+from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.readmodel.snapshot import Snapshot
 
 MAX_VALUES: Final = 500
@@ -60,14 +61,21 @@ class TimeRange:
     until: DateTime | None = strawberry.field(default=None, description="Before this moment.")
 
     def bounds(self) -> Bounds:
-        """Return the bounds, in microseconds since 1970."""
-        return _microseconds(self.from_), _microseconds(self.until)
+        """Return the bounds, in microseconds since 1970; raises GraphQLError for a range that ends before it begins."""
+        bounds = _microseconds(self.from_), _microseconds(self.until)
+        require_forward(*bounds, FieldErrorCode.BAD_TIME)
+        return bounds
 
 
 @strawberry.input(description="A range of positions. It includes both ends, as `at(position:)` does.")
 class PositionRange:
     from_: Position | None = strawberry.field(default=None, name="from", description="This position or a later one.")
     until: Position | None = strawberry.field(default=None, description="This position or an earlier one.")
+
+    def bounds(self) -> Bounds:
+        """Return the bounds; raises GraphQLError for a range that ends before it begins."""
+        require_forward(self.from_, self.until, ReadErrorCode.BAD_POSITION)
+        return self.from_, self.until
 
 
 @strawberry.input(
@@ -91,6 +99,7 @@ class EffectiveRange:
         """Return the first and the last microsecond of the range, since 1970."""
         first = to_microseconds(_instants(self.from_)[0]) if self.from_ is not None else None
         last = to_microseconds(_instants(self.until)[1]) if self.until is not None else None
+        require_forward(first, last, FieldErrorCode.BAD_TIME)
         return first, last
 
 
@@ -131,7 +140,7 @@ class HistoryFilter:
     )
 
     def require_possible(self) -> None:
-        """Raise GraphQLError for a path, an id or a date that is none, whatever the record has or will have.
+        """Raise GraphQLError for a path, an id, a date or a range that is none, whatever the record has or will have.
 
         Also for a list that is too long.
         """
@@ -141,8 +150,9 @@ class HistoryFilter:
             _require_short("actor", [*(self.actor.in_ or ()), *(self.actor.not_in or ())])
         match_paths(self.path or ())
         _streams(self.source or ())
-        if self.effective:
-            self.effective.bounds()
+        for each in (self.recorded, self.effective, self.position):
+            if each:
+                each.bounds()
 
     def to_query(
         self, snapshot: Snapshot, order: OrderOfEntries = BY_POSITION, *, is_lenient: bool = False
@@ -168,7 +178,7 @@ class HistoryFilter:
         return EntryQuery(
             columns=_accepted_texts(columns),
             excluded=excluded,
-            positions=(position.from_, position.until) if position else (None, None),
+            positions=position.bounds() if position else (None, None),
             recorded=recorded.bounds() if recorded else (None, None),
             effective=effective.bounds() if effective else (None, None),
             is_within=bool(effective and effective.certain),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import date
 from typing import ParamSpec, TypeVar
 
 from graphql import GraphQLError
@@ -14,6 +15,7 @@ from ogpgraph.readmodel.bookmark import OtherHistory
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.damage import DamagedRecord
 
+BoundT = TypeVar("BoundT", int, str, date)
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -119,6 +121,14 @@ def require_distinct(argument: str, names: Sequence[str]) -> None:
     repeated = next((name for name, number in Counter(names).items() if number > 1), None)
     if repeated is not None:
         raise client_error(f"`{argument}` has {repeated} twice", RefusalCode.INVALID)
+
+
+def require_forward(
+    first: BoundT | None, last: BoundT | None, code: ErrorCode, bounds: str = "`from` and `until`"
+) -> None:
+    """Raise GraphQLError for a range that ends before it begins: nothing is in it, and nobody means that."""
+    if first is not None and last is not None and last < first:
+        raise client_error(f"the range of {bounds} would end before it begins", code)
 
 
 def other_history(error: OtherHistory) -> GraphQLError:

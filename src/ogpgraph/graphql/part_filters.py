@@ -26,7 +26,7 @@ from ogpgraph.domain.vocabulary import (
     RatingValue,
     Stage,
 )
-from ogpgraph.graphql.errors import FieldErrorCode, client_error
+from ogpgraph.graphql.errors import FieldErrorCode, client_error, require_forward
 from ogpgraph.graphql.scalars import DateTime, PartialDate, require_day
 from ogpgraph.graphql.value_filters import UNKNOWN, enum_text, overlaps, unknown_condition
 from ogpgraph.readmodel.filters import (
@@ -123,6 +123,9 @@ class MilestoneFilter:
         """Return the condition on commitments."""
         require_day(self.due_before, "dueBefore")
         require_day(self.due_from, "dueFrom")
+        if self.due_from is not None and self.due_before is not None:
+            first, end = period_bounds(self.due_from)[0], period_bounds(self.due_before)[0]
+            require_forward(first, end, FieldErrorCode.BAD_TIME, "`dueFrom` and `dueBefore`")
         conditions = (self.status, self.not_status, self.due_before, self.due_from)
         has_conditions = self.unknown is None or any(each is not None for each in conditions)
         matches = ValueMatches("milestone", self._build_predicate(), repr(self)) if has_conditions else None
@@ -162,6 +165,7 @@ class LastObservedRange:
 
     def condition(self) -> Condition:
         """Return the condition on commitments."""
+        require_forward(self.from_, self.until, FieldErrorCode.BAD_TIME)
         return conjunction(
             AnyOf((HasAnyValue(OBSERVED_BY), HasAnyValue(LAST_OBSERVED))),
             _observed_since(self.from_) if self.from_ else None,

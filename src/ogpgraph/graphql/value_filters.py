@@ -10,9 +10,11 @@ import strawberry
 from graphql.pyutils import camel_to_snake
 
 from ogpgraph.domain.aggregate_type import AggregateType
+from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind
 from ogpgraph.domain.values import period_bounds
 from ogpgraph.graphql import enums  # noqa: F401 - strawberry has to know the enums before the filters of them
+from ogpgraph.graphql.errors import FieldErrorCode, require_forward
 from ogpgraph.graphql.known_values import MatchWords, match_codes, match_words, vocabulary_of
 from ogpgraph.graphql.scalars import PartialDate, require_day
 from ogpgraph.graphql.weights import Metadata, weighs
@@ -78,6 +80,7 @@ class NumberFilter:
 
     def condition(self, dimension: str) -> Condition:
         """Return the condition on a dimension."""
+        require_forward(self.gte, self.lte, RefusalCode.INVALID, "`gte` and `lte`")
         is_bounded = self.gte is not None or self.lte is not None
         between = (ValueBetween(dimension, self.gte, self.lte),) if is_bounded else ()
         return AllOf(
@@ -103,6 +106,8 @@ class DateFilter:
         from_, until = require_day(self.from_, "from"), require_day(self.until, "until")
         if from_ is None and until is None:
             return known
+        if from_ is not None and until is not None:
+            require_forward(period_bounds(from_)[0], period_bounds(until)[1], FieldErrorCode.BAD_TIME)
         return AllOf((ValueMatches(dimension, lambda date: overlaps(date, from_, until), f"{from_}..{until}"), known))
 
 
