@@ -198,6 +198,23 @@ def test_a_page_that_cannot_be_shown_says_why(client: TestClient, path: str, sta
     read_structure(response.text)
 
 
+def test_an_address_that_does_not_exist_has_a_page_for_people(client: TestClient) -> None:
+    for path in ("/nonsense", "/favicon.ico", "//example.org/nonsense"):
+        response = client.get(f"http://localhost{path}", headers={"Accept-Language": "fr"})
+        assert response.status_code == 404
+        assert "Introuvable" in response.text
+        assert not re.search('(?:href|action)="//', response.text)
+        read_structure(response.text)
+    response = client.get("/nonsense", headers={"Accept": "application/json"})
+    assert response.json()["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+def test_a_browser_finds_the_icon_of_pages(client: TestClient) -> None:
+    icon = re.search(r'rel="icon" href="([^"]+)"', client.get("/").text)
+    assert icon
+    assert client.get(icon[1]).headers["content-type"] == "image/svg+xml"
+
+
 def test_the_page_of_failures_names_codes_that_exist() -> None:
     template = (Path(rendering.__file__).parent / "templates" / "failure.html").read_text("utf-8")
     named = set(re.findall(r'code == "(\w+)"', template))

@@ -17,7 +17,7 @@ from ogpgraph.graphql.schema import build_schema, compute_schema_version
 from ogpgraph.logging import configure_logging
 from ogpgraph.server.served_system import ServedSystem, SystemLifespan
 from ogpgraph.settings import Settings
-from ogpgraph.site.endpoint import build_routes
+from ogpgraph.site.endpoint import build_routes, show_missing
 from ogpgraph.site.pages import page_documents
 from ogpgraph.system import open_configured_system
 from ogpgraph.web.app import Application, AppOptions, build_app
@@ -101,6 +101,7 @@ def create_app(
         shadow_check=served.shadow_check,
         memory=served.memory if _are_compiled(settings) else None,
         build_pages=build_routes,
+        show_missing=show_missing,
     )
 
 

@@ -30,11 +30,11 @@ from ogpgraph.site.rendering import STATIC, build_words, compute_version, load_s
 from ogpgraph.web.caching import NO_STORE, PAST_CACHE_CONTROL, PRESENT_CACHE_CONTROL, cache_version, etag_matches
 from ogpgraph.web.console import Respond, serve_index
 from ogpgraph.web.document_cache import RequestErrors
-from ogpgraph.web.errors import RequestRejected, failure_status, report_failure, retry_headers
+from ogpgraph.web.errors import RequestRejected, failure_status, rejection_response, report_failure, retry_headers
 from ogpgraph.web.middleware import request_id_of
 from ogpgraph.web.operation_service import OperationCall, OperationService
 from ogpgraph.web.persisted_documents import document_id
-from ogpgraph.web.request import HTML, RequestParameters
+from ogpgraph.web.request import HTML, RequestParameters, prefer_over_json
 
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
@@ -205,6 +205,13 @@ def _render_failure(
         media_type=f"{HTML}; charset=utf-8",
         headers={**(headers or {}), "Cache-Control": NO_STORE, "Vary": VARY, "Content-Security-Policy": _POLICY},
     )
+
+
+def show_missing(request: Request, rejected: RequestRejected) -> Response:
+    """Return the response to a request for an address that does not exist: a page for a browser."""
+    if prefer_over_json(HTML, request.headers.get("accept")) == HTML:
+        return _render_failure(request, rejected.code.value, "", rejected.status)
+    return rejection_response(rejected)
 
 
 async def _serve_static(request: Request) -> Response:

@@ -137,7 +137,7 @@ def _join(path: str, values: Mapping[str, str | Iterable[str] | None]) -> str:
         if value is not None
         for each in ([value] if isinstance(value, str) else value)
     ]
-    encoded = quote(path, safe="/%")
+    encoded = "/" + quote(path, safe="/%").lstrip("/")  # two slashes would begin the name of another server
     return f"{encoded}?{urlencode(pairs)}" if pairs else encoded
 
 

@@ -29,7 +29,11 @@ _HALF: Final = re.compile(r"([0-9]{4})-S([12])")
 _QUARTER: Final = re.compile(r"([0-9]{4})-Q([1-4])")
 _SKELETONS: Final = {1: "y", 2: "yMMM", 3: "yMMMd"}
 """The parts of a date that are shown, by the number of those that are known (Unicode TR 35)."""
-STATIC: Final = {"site.css": "text/css; charset=utf-8", "site.js": "text/javascript; charset=utf-8"}
+STATIC: Final = {
+    "site.css": "text/css; charset=utf-8",
+    "site.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ from ogpgraph.web.arrivals import Arrivals
 from ogpgraph.web.console import Console, Example, respond_with_index
 from ogpgraph.web.direct_path import DirectPath, ExaminedArrival
 from ogpgraph.web.endpoint import GraphQLEndpoint
+from ogpgraph.web.errors import ShowRejection, rejection_response
 from ogpgraph.web.hosts import ANY_ORIGIN, HostMiddleware, OriginMiddleware
 from ogpgraph.web.http_rules import CompressionMiddleware, HeaderBlanksMiddleware, HeadMiddleware
 from ogpgraph.web.identification import IdentifyCaller
@@ -121,11 +123,13 @@ def build_app(
     shadow_check: ShadowCheck | None = None,
     memory: MemoryReader | None = None,
     build_pages: BuildPages = lambda _operations: (),
+    show_missing: ShowRejection = lambda _request, rejected: rejection_response(rejected),
 ) -> Application:
     """Return an application that serves `schema`, with a context for each request, and live feeds if `live` is given.
 
-    `build_pages` returns the routes of its web pages. `open_context`, `check_readiness` and `identify` are called in
-    worker threads and may block. Queries that `memory` has all for are answered by the direct path.
+    `build_pages` returns the routes of its web pages, `show_missing` what is shown at other addresses. `open_context`,
+    `check_readiness` and `identify` are called in worker threads and may block. Queries that `memory` has all for are
+    answered by the direct path.
 
     Raises:
         ValueError: if the schema has strawberry extensions or operation directives, which would not be executed.
@@ -145,7 +149,7 @@ def build_app(
     app = Application(
         routes=[*build_pages(operations), *_build_routes(endpoint, readiness, Console(options.examples), live)],
         middleware=_build_middleware(options, identify, websockets),
-        exception_handlers={HTTPException: handle_http_exception},
+        exception_handlers={HTTPException: partial(handle_http_exception, show=show_missing)},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a redirect would repeat the Host header, which the client chooses

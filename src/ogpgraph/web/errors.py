@@ -8,12 +8,13 @@ and replaced by "Internal error" and the id of the request, by which the log lin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
 import structlog
 from graphql import GraphQLError
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ogpgraph.error_code import ErrorCode
@@ -89,6 +90,10 @@ def deadline_exceeded() -> RequestRejected:
 def json_response(status: int, payload: object, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON response that names its charset."""
     return Response(msgspec.json.encode(payload), status, {"Content-Type": f"{JSON}; charset=utf-8", **(headers or {})})
+
+
+ShowRejection = Callable[[Request, RequestRejected], Response]
+"""Returns the response to a rejected request, as its client can read it."""
 
 
 def rejection_response(rejected: RequestRejected) -> Response:

@@ -33,6 +33,7 @@ from ogpgraph.storage.database import StorageFailure
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import (
     RequestRejected,
+    ShowRejection,
     error_payload,
     failure_status,
     json_response,
@@ -380,11 +381,11 @@ def not_found(path: str, known: Collection[str]) -> RequestRejected:
     return RequestRejected(RefusalCode.NOT_FOUND, f"There is nothing at this address{advice}.")
 
 
-def handle_http_exception(request: Request, error: Exception) -> Response:
+def handle_http_exception(request: Request, error: Exception, *, show: ShowRejection) -> Response:
     """Return the response to what Starlette rejects itself: an unknown path, or a method that a path does not have."""
     assert isinstance(error, HTTPException)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return rejection_response(not_found(request.scope["path"], {each.path for each in request.app.routes}))
+        return show(request, not_found(request.scope["path"], {each.path for each in request.app.routes}))
     code = RequestErrorCode.METHOD_NOT_ALLOWED
     return json_response(code.status, error_payload(error.detail, code=code), error.headers)
 
