@@ -203,6 +203,20 @@ async def test_a_key_that_a_body_has_twice_is_named(client: httpx.AsyncClient) -
         assert f"`{key}` is given twice" in message
 
 
+@pytest.mark.parametrize(
+    ("variables", "where"),
+    [
+        ('{"a": "\\u0000"}', "at `variables.a` "),
+        ('{"a": 1, "where": {"actor": {"in": ["b", "\\ud800"]}}}', "at `variables.where.actor.in[1]` "),
+        ('{"where": {"x\\u0000": "y"}}', "at `variables.where` "),
+        ('{"a": {"%s": "\\ud800"}}' % ("b" * 200), f"at `variables.a.{'b' * 88}` "),
+    ],
+)
+async def test_a_string_that_is_rejected_is_located(client: httpx.AsyncClient, variables: str, where: str) -> None:
+    _, code, message = single_error(await post(client, f'{{"query": "{{ hello }}", "variables": {variables}}}'))
+    assert (code, message) == ("BAD_REQUEST", f"A string {where}has a NUL or half of a surrogate pair.")
+
+
 @given(st.binary(max_size=200))
 def test_no_body_raises_anything_but_a_rejection(body: bytes) -> None:
     allow_rejection(lambda: parse_json_body(body))

@@ -289,7 +289,7 @@ def _require_plain(value: object) -> None:
     layer = [value]
     for _ in range(MAX_NESTING_DEPTH):
         if not all(_is_plain(item) for item in layer if isinstance(item, str)):
-            raise bad_request("A string has a NUL or half of a surrogate pair.")
+            raise bad_request(f"{_locate_strange(value)} has a NUL or half of a surrogate pair.")
         layer = [part for item in layer for part in _child_values(item)]
         if not layer:
             return
@@ -300,6 +300,22 @@ def _child_values(value: object) -> Iterable[object]:
     if isinstance(value, dict):
         return (*value.keys(), *value.values())
     return value if isinstance(value, list) else ()
+
+
+def _locate_strange(value: object) -> str:
+    """Return where the first string that is not plain is, which there has to be: `variables.where.code.in[0]`."""
+    layer = [("", value)]
+    while not (found := [path for path, item in layer if isinstance(item, str) and not _is_plain(item)]):
+        layer = [child for path, item in layer for child in _named_children(path, item)]
+    return f"A string at `{found[0][:_MAX_QUOTED_NAME]}`" if found[0] else "A string"
+
+
+def _named_children(path: str, value: object) -> list[tuple[str, object]]:
+    """Return the children of a value with their paths; a key of an object is at the path of the object."""
+    if isinstance(value, dict):
+        prefix = f"{path}." if path else ""
+        return [*((path, key) for key in value), *((f"{prefix}{key}", part) for key, part in value.items())]
+    return [(f"{path}[{number}]", part) for number, part in enumerate(value)] if isinstance(value, list) else []
 
 
 def _is_plain(text: str) -> bool:
