@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,12 +17,12 @@ import pytest
 
 from ogpgraph.maintenance import RootsDiffer, back_up, copy, restore
 from ogpgraph.readmodel.projector import read_checkpoint
-from ogpgraph.storage.backup_file import BackupFileError
+from ogpgraph.storage.backup_file import BackupFileError, BackupReader
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import DatabaseError
 from ogpgraph.storage.log_identity import UnfinishedTransfer
 from ogpgraph.storage.record import DamagedRow
-from ogpgraph.storage.transfer import TransferRefused
+from ogpgraph.storage.transfer import Transfer, TransferRefused
 from ogpgraph.system import migrate, open_system, require_migrated
 from tests.conftest import BOTH_ENGINES, execute_statement
 from tests.storage.event_logs import flip_bit
@@ -115,6 +116,25 @@ def test_a_backup_of_the_same_record_has_the_same_rows(url: str, engine: str, tm
     first, second = (back_up(url, tmp_path / name, track=no_track) for name in ("first", "second"))
     assert first == second
     assert engine
+
+
+@BOTH_ENGINES
+def test_of_two_transfers_at_once_into_one_database_the_other_is_told_so(
+    make_url: MakeURL, engine: str, tmp_path: Path
+) -> None:
+    before, after = make_url(engine, "before"), make_url(engine, "after")
+    fill_record(before)
+    back_up(before, tmp_path / "backup.gz", track=no_track)
+    migrate(after)
+    reader = BackupReader(tmp_path / "backup.gz")
+    with closing(open_database(after)) as database:
+        one, other = (Transfer(database, reader.header.log_id, reader.header.rows) for _ in range(2))
+        one.begin()
+        other.begin()
+        stored = one.store(reader.read_rows())
+        with pytest.raises(TransferRefused, match="something else writes the same rows"):
+            other.store(reader.read_rows())
+        one.verify(stored)
 
 
 @BOTH_ENGINES

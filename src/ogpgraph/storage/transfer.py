@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, takewhile
 from typing import Any
 
-from ogpgraph.storage.database import Database, DatabaseError, Transaction, iter_chunks
+from ogpgraph.storage.database import Database, DatabaseError, Transaction, UniqueViolation, iter_chunks
 from ogpgraph.storage.log_identity import LOG_FORMAT, UNFINISHED_FORMAT
 from ogpgraph.storage.record import (
     EVENT,
@@ -116,9 +116,15 @@ class Transfer:
 
     def _store_batch(self, table: Table, batch: Sequence[RecordRow]) -> None:
         # A commit that a failing machine loses is stored by the next attempt; the last one, of the identity, is synced.
-        with self._database.write(durable=False) as transaction:
-            missing = self._select_missing(transaction, table, batch)
-            transaction.insert(table.name, list(table.columns), [row.stored_values() for row in missing])
+        try:
+            with self._database.write(durable=False) as transaction:
+                missing = self._select_missing(transaction, table, batch)
+                transaction.insert(table.name, list(table.columns), [row.stored_values() for row in missing])
+        except UniqueViolation as error:
+            raise TransferRefused(
+                f"{self._database.name}: something else writes the same rows, perhaps another restore or copy: wait "
+                "for it, or create another database"
+            ) from error
 
     def _select_missing(
         self, transaction: Transaction, table: Table, batch: Sequence[RecordRow]
