@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from ogpgraph import maintenance
 from tests.cli.conftest import RunCommand
 from tests.importer.sample_pages import LIGHTHOUSE
-from tests.support.records import read_rows
+from tests.support.records import fill_record, read_rows
 
 SUMMARY = r"\d\d events and \d\d texts, position \d\d in the log, root [0-9a-f]{64}\n"
 
@@ -100,3 +106,19 @@ def test_a_restore_remembers_its_position_unless_another_history_is_remembered_b
     assert run("restore", "backup.gz", "--accept-history").err == ""
     assert json.loads(head.read_bytes())["position"] == position
     assert run("account", "create", "--name", "Ada", "--role", "reviewer").code == 0
+
+
+def test_a_command_that_is_terminated_leaves_no_copy_of_the_record_behind(
+    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_record(f"sqlite:///{tmp_path}/ogpgraph.db")
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    before = signal.getsignal(signal.SIGTERM)
+    for work in ("summarize_record", "_compare_read_model"):  # when the copy is there
+        monkeypatch.setattr(maintenance, work, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    assert run("backup", "backup.gz").code == 128 + signal.SIGTERM
+    assert run("check").code == 128 + signal.SIGTERM
+    assert [*tmp_path.glob("backup*"), *folder.iterdir()] == []
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -92,10 +94,15 @@ def _report_target(settings: Settings, summary: Summary, *, accept_history: bool
 
 @contextmanager
 def _track_rows() -> Iterator[Track]:
+    """Yield what tracks the work. SIGTERM ends it as Ctrl-C does: unfinished copies of private data are removed."""
     from ogpgraph.cli.progress import create_progress, track_task
 
-    with create_progress("rows") as progress:
-        yield partial(track_task, progress)
+    former = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
+    try:
+        with create_progress("rows") as progress:
+            yield partial(track_task, progress)
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _describe(summary: Summary) -> str:
