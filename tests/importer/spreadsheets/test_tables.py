@@ -133,3 +133,15 @@ def test_no_bytes_raise_another_error(data: bytes) -> None:
         except UnreadableInput:
             continue
         assert rows == []
+
+
+def test_a_hidden_sheet_is_read_only_where_no_other_one_is_of_the_database() -> None:
+    workbook = openpyxl.load_workbook(io.BytesIO(build_workbook(Old=[*ROWS, *ROWS[1:]], Data=ROWS)))
+    workbook["Old"].sheet_state = "hidden"
+    sheet = parse_sheet(save(workbook))
+    assert sheet.table.name == "Data"
+    assert [(each.kind, each.text) for each in sheet.remarks] == [
+        ("sheet-hidden", "the sheet “Old” is hidden, and not read")
+    ]
+    workbook["Data"].delete_rows(1)
+    assert parse_sheet(save(workbook)).table.name == "Old"

@@ -167,7 +167,10 @@ def parse_sheet(data: bytes) -> Sheet:
     Raises UnreadableInput if they have no known layout; its reason names the nearest one and the columns that differ.
     """
     tables, remarks = read_tables(data)
-    candidates = [candidate for table in tables for candidate in _header_candidates(table)]
+    candidates, hidden = _pass_over_hidden([each for table in tables for each in _header_candidates(table)])
+    remarks += [
+        create_cell_remark(0, "", "sheet-hidden", f"the sheet “{name}” is hidden, and not read") for name in hidden
+    ]
     best = max(candidates, key=lambda candidate: candidate.share, default=None)
     other = next(filter(None, (find_other_form(candidate.cells) for candidate in candidates)), None)
     if other and (best is None or best.share < 1):
@@ -199,6 +202,18 @@ def is_sheet(data: bytes) -> bool:
     except UnreadableInput:
         return False
     return max(shares, default=0) >= _MIN_SHEET_SHARE
+
+
+def _pass_over_hidden(candidates: list[_HeaderCandidate]) -> tuple[list[_HeaderCandidate], tuple[str, ...]]:
+    """Return the candidates without hidden sheets, and the names of those of the database: nobody sees what they have.
+
+    Where only hidden sheets are of the database, they stay.
+    """
+    of_database = [each.table for each in candidates if each.share >= _MIN_SHEET_SHARE]
+    if all(table.is_hidden for table in of_database):
+        return candidates, ()
+    hidden = dict.fromkeys(table.name for table in of_database if table.is_hidden)
+    return [each for each in candidates if not each.table.is_hidden], tuple(hidden)
 
 
 def _require_one_sheet(candidates: list[_HeaderCandidate]) -> None:

@@ -49,6 +49,10 @@ class Table(Protocol):
     def name(self) -> str:
         """Return the name of the sheet, empty for a text."""
 
+    @property
+    def is_hidden(self) -> bool:
+        """Return whether the program that it was saved by does not show it."""
+
     def records(self) -> Iterator[Record]:
         """Yield all rows from the first one on."""
 
@@ -60,6 +64,7 @@ class DelimitedText:
     text: str
     delimiter: str
     name: str = ""
+    is_hidden: bool = False
 
     def records(self) -> Iterator[Record]:
         """Yield the rows of the text."""
@@ -86,6 +91,7 @@ class WorkbookSheet:
 
     name: str
     rows: tuple[tuple[str, ...], ...]
+    is_hidden: bool = False
 
     def records(self) -> Iterator[Record]:
         """Yield the rows of the sheet."""
@@ -176,7 +182,7 @@ def _end_rows_with_line_feeds(text: str) -> str:
 def _read_workbook(data: bytes) -> Iterator[Table]:
     workbook, formulas = (_load_workbook(data, has_values=has_values) for has_values in (True, False))
     for sheet, source in zip(workbook.worksheets, formulas.worksheets, strict=True):
-        yield WorkbookSheet(sheet.title, tuple(_sheet_rows(sheet, source)))
+        yield WorkbookSheet(sheet.title, tuple(_sheet_rows(sheet, source)), sheet.sheet_state != "visible")
 
 
 def _load_workbook(data: bytes, *, has_values: bool) -> Workbook:
