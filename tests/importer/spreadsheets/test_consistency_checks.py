@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ogpgraph.importer.spreadsheets.run import FileOptions
 from ogpgraph.system import System
 from tests.importer.spreadsheets.spreadsheet_files import (
     Cells,
@@ -66,3 +67,21 @@ def test_a_star_of_before_june_2014_did_not_require_specificity(system: System) 
     }
     report = import_file(system, build_csv("2016", [row_2016(**cells)]), 2016)
     assert "star-differs" not in remark_kinds(report)
+
+
+@pytest.mark.parametrize(
+    ("dates", "options", "column"),
+    [
+        (["13/1/2018", "3/4/2018"], FileOptions(), "Start Date"),
+        (["13/1/2018", "1/13/2018", "3/4/2018"], FileOptions(), None),
+        (["13/1/2018", "3/4/2018"], FileOptions("day first"), None),
+        (["1/13/2018", "3/4/2018"], FileOptions("day first"), "Start Date"),
+        (["2018-01-13", "13.1.2018", "3/4/2018", ""], FileOptions(), None),
+    ],
+)
+def test_a_column_whose_dates_all_show_another_order_than_they_are_read_in_is_reported(
+    system: System, dates: list[str], options: FileOptions, column: str | None
+) -> None:
+    rows = [row_2024(f"UY090{number}", Start_Date=date) for number, date in enumerate(dates)]
+    report = import_file(system, build_csv("2024", rows), 2024, options=options)
+    assert [each.column for each in report.remarks if each.kind == "date-order"] == ([column] if column else [])

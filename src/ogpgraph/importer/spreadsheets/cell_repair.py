@@ -129,6 +129,14 @@ def repair_date(text: str, order: DateOrder | None) -> RepairedCell:
     return RepairedCell(parse_partial_date(text, shipped_labels().get("en")))
 
 
+def find_date_order(text: str) -> DateOrder | None:
+    """Return the order of day and month in a cell that shows it, because only one of them can be a month."""
+    match = _SLASHED.fullmatch(text.strip()) or _HYPHENED.fullmatch(text.strip())
+    if match is None or "." in text or (int(match[1]) > 12) == (int(match[2]) > 12):
+        return None
+    return "day first" if int(match[1]) > 12 else "month first"
+
+
 def _replaced(text: str, original: str) -> RepairedCell:
     return RepairedCell(original, repair=f"{text} was read as {original}")
 

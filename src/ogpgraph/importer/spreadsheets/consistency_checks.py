@@ -13,7 +13,7 @@ from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.importer.observations.value_equivalence import normalize_spelling
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
-from ogpgraph.importer.spreadsheets.cell_repair import repair_number
+from ogpgraph.importer.spreadsheets.cell_repair import DateOrder, find_date_order, repair_number
 from ogpgraph.importer.spreadsheets.codebook import Codebook, StarRule
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, RowParser, parse_rating_state
@@ -109,6 +109,24 @@ def _is_specific(parsed: ParsedRow) -> bool:
     if isinstance(specificity, RatingValue):
         return specificity in _SPECIFIC
     return parsed.rating_at("ratings/VERIFIABLE/DESIGN") is RatingValue.YES
+
+
+def check_date_orders(sheet: Sheet, date_order: DateOrder | None) -> Iterator[Remark]:
+    """Yield a remark on each column in which all dates that show an order of day and month have another than is read.
+
+    `date_order` is that of the whole file, None for those of the columns.
+    """
+    columns = sheet.codebook.columns.items()
+    orders = {name: date_order or column.date_order for name, column in columns if column.parse_as == "date"}
+    read = {name: order for name, order in orders.items() if order}
+    shown = Counter(
+        (name, order) for row in sheet.rows() for name in read if (order := find_date_order(row.cells.get(name, "")))
+    )
+    for (name, order), count in shown.items():
+        if order != read[name] and not shown[name, read[name]]:
+            option = f"--dates {order.replace(' ', '-')}"
+            text = f"{count} dates are {order} and none {read[name]}, as the others are read; if all are, pass {option}"
+            yield create_cell_remark(0, name, "date-order", text)
 
 
 def check_members_and_plans(identities: Iterable[RowIdentity]) -> Iterator[Remark]:

@@ -31,6 +31,7 @@ from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 from ogpgraph.importer.spreadsheets.codebook import AREA_PATHS, find_codebook
 from ogpgraph.importer.spreadsheets.commitment_recorder import CommitmentRecorder, ImportContext
 from ogpgraph.importer.spreadsheets.consistency_checks import (
+    check_date_orders,
     check_members_and_plans,
     check_numeric_twins,
     check_stars,
@@ -181,6 +182,7 @@ class _ImportRun:
     def record_rows(self, context: ImportContext) -> None:
         """Record all selected rows, batch by batch, and then that the file was read to its end."""
         self.remarks += [*self.sheet.remarks, *self.layout_remarks, *self.sheet.duplicate_column_remarks()]
+        self.remarks += check_date_orders(self.sheet, self.options.date_order)
         self.remarks += [*self.selection.remarks, *check_members_and_plans(self.selection.identities.values())]
         identities = self.selection.identities
         self.remarks += [
