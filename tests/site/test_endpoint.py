@@ -271,6 +271,17 @@ def test_a_filter_of_what_is_true_also_finds_what_is_not(client: TestClient) -> 
     assert not re.search('name="overdue" value="true" checked', client.get("/commitments?overdue=false").text)
 
 
+def test_what_is_not_known_at_a_date_can_be_chosen(system: System) -> None:
+    for year, is_active in ((2022, "1"), (2024, "0")):
+        import_file(system, build_csv("2024", [row_2024(Active_Commitment=is_active), row_2024("UY0902")]), year)
+    with browse(system) as client:
+        every = client.get("/commitments?asOf=2023").text
+        assert "2 commitments" in every
+        assert re.search(r'name="status" value="UNKNOWN">\s*<label [^>]+>Not known at this date ', every)
+        assert "1 commitment<" in client.get("/commitments?asOf=2023&status=UNKNOWN").text
+        assert "2 commitments" in client.get("/commitments?asOf=2023&status=UNKNOWN&status=ACTIVE").text
+
+
 def test_the_pages_of_a_search_lead_forward_and_to_the_first_one(client: TestClient) -> None:
     first = client.get("/search?q=open")
     following = re.search(r'rel="next" href="([^"]+)"', first.text)

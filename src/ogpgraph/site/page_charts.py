@@ -8,7 +8,7 @@ from typing import Any, Final
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator
 from ogpgraph.site.charts import Chart, Row
 from ogpgraph.site.page_request import PageRequest
-from ogpgraph.site.views import Words
+from ogpgraph.site.views import Words, name_facet
 
 Data = Mapping[str, Any]
 COMPLETION: Final = [each.name for each in reversed(VALUES_OF[Indicator.COMPLETION])]
@@ -79,7 +79,7 @@ def _chart_completion(
     present = _present_values(count["value"] for value in values for count in value["across"])
     rows = [
         Row(
-            value["value"],
+            name_facet(value["value"], words),
             _counts(value["across"], present),
             value["count"],
             request.link("/commitments", **{parameter: value["value"]}),

@@ -85,6 +85,10 @@ class PageRequest:
         """Return all values of a parameter."""
         return self.values.get(name, ())
 
+    def without(self, name: str, value: str) -> Self:
+        """Return the request without a value of a parameter."""
+        return replace(self, values={**self.values, name: tuple(each for each in self.many(name) if each != value)})
+
     def numbers(self, name: str) -> list[int]:
         """Return all values of a parameter as whole numbers; raises RequestRejected (400) for another one."""
         values = self.many(name)

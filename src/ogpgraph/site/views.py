@@ -27,6 +27,11 @@ class Words:
     translate: Callable[[str], str]
 
 
+def name_facet(value: str, words: Words) -> str:
+    """Return how a value of a facet is named that is no code, apart from UNKNOWN."""
+    return words.translate("Not known at this date") if value == UNKNOWN else value
+
+
 def format_value(value: object, path: str, words: Words) -> str:
     """Return the value of the field at a path (FieldValue) as text; an empty text for none."""
     match value:
@@ -71,6 +76,10 @@ def combine_changes(changes: Sequence[Data]) -> list[Data]:
 # Lists
 
 
+UNKNOWN: Final = "UNKNOWN"
+"""What facets count things under whose value is not known at the date."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """A filter of a list, which is a parameter of the page: `where` turns its values, as `read`, into a condition."""
@@ -78,8 +87,18 @@ class Choice:
     name: str
     where: Callable[[Sequence[Any]], dict[str, Any]]
     dimension: str | None = None
-    """The dimension whose facets are the values to choose from."""
+    """The dimension whose facets are the values to choose from, among them UNKNOWN as of a date."""
     read: Callable[[PageRequest, str], Sequence[Any]] = PageRequest.many
+
+    def find_condition(self, request: PageRequest) -> dict[str, Any] | None:
+        """Return the condition that a request asks for, None for none; raises RequestRejected (400)."""
+        conditions = []
+        if self.dimension and UNKNOWN in request.many(self.name):
+            conditions.append({"unknown": [self.dimension]})
+            request = request.without(self.name, UNKNOWN)
+        if values := self.read(request, self.name):
+            conditions.append(self.where(values))
+        return {"or": conditions} if len(conditions) > 1 else next(iter(conditions), None)
 
 
 def _choose_among(words: Iterable[str]) -> Callable[[PageRequest, str], Sequence[Any]]:
@@ -117,7 +136,8 @@ COMMITMENT_PARAMETERS: Final = (*(each.name for each in COMMITMENT_CHOICES), "or
 
 def choose_commitments(request: PageRequest) -> dict[str, Any]:
     """Return the variables of the list of commitments."""
-    conditions = [each.where(values) for each in COMMITMENT_CHOICES if (values := each.read(request, each.name))]
+    found = (each.find_condition(request) for each in COMMITMENT_CHOICES)
+    conditions = [each for each in found if each]
     where = {"where": {"and": conditions}} if conditions else {}
     return {"language": request.language, **where, **_order(request, COMMITMENT_ORDERS), **choose_slice(request)}
 
