@@ -245,6 +245,15 @@ def test_charts_have_a_table_and_their_data(client: TestClient) -> None:
     assert [line[0] for line in lines[1:]] == ["2015", "2018"]
 
 
+def test_percentages_of_a_chart_add_up(system: System) -> None:
+    ratings = enumerate(("Complete", "Substantial", "Limited"), start=1)
+    rows = [row_2024(f"UY090{number}", Completion__End_Of_Term_=rating) for number, rating in ratings]
+    import_file(system, build_csv("2024", rows), 2024)
+    with browse(system) as client:
+        _, *shares = csv.reader(io.StringIO(client.get("/members/URY?csv=compared").text))
+    assert [sorted(row[1:]) for row in shares] == [["33", "33", "34"]] * 2
+
+
 def test_a_table_is_sorted_by_links_in_both_directions(client: TestClient) -> None:
     def codes(order: str) -> list[str]:
         return re.findall(r'<td class="code">(\w+)</td>', client.get(f"/commitments?order={order}").text)

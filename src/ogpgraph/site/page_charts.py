@@ -200,9 +200,14 @@ def _counts(counted: Sequence[Data], values: Sequence[str]) -> list[int]:
 
 
 def _percentages(counted: Sequence[Data], values: Sequence[str]) -> list[int]:
+    """Return shares in whole percent that add up to 100: what rounding down leaves goes to the largest remainders."""
     counts = _counts(counted, values)
-    total = sum(counts) or 1
-    return [round(100 * each / total) for each in counts]
+    if not (total := sum(counts)):
+        return counts
+    shares = [divmod(100 * each, total) for each in counts]
+    left = 100 - sum(whole for whole, _ in shares)
+    raised = sorted(range(len(shares)), key=lambda place: -shares[place][1])[:left]
+    return [whole + (place in raised) for place, (whole, _) in enumerate(shares)]
 
 
 def _class_of(value: str) -> str:
