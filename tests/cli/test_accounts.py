@@ -13,6 +13,7 @@ from ogpgraph.domain.roles import Role
 from ogpgraph.storage.accounts import InvalidToken
 from ogpgraph.system import migrate, open_system
 from tests.graphql.mutations.client import SampleSystem
+from tests.support.writers import register_commitment
 
 
 @pytest.fixture
@@ -176,3 +177,23 @@ def test_a_token_requires_an_account_and_a_login_requires_an_issuer(url: str, mo
     succeed("revoke", account)
     with open_system(url) as system:
         assert system.accounts.find_linked_account("https://id.example", "ana") is None
+
+
+def test_what_is_no_account_gets_no_token(url: str) -> None:
+    with open_system(url) as system:
+        commitment = register_commitment(system, "FR0001")
+    for command in ("token", "erase"):
+        result = run(command, commitment)
+        assert (result.exit_code, "there is no account" in result.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [("", "reason"), ("\u200b", "reason"), ("a\x1b[31m", "reason"), ("http://u:p@x.example", "URL")],
+)
+def test_a_reason_that_mutations_refuse_is_refused(url: str, reason: str, message: str) -> None:
+    for arguments in (("account", "create", "--reason", reason), ("revert", "any", "--reason", reason)):
+        result = CliRunner().invoke(app, arguments)
+        assert (result.exit_code, message in result.output) == (2, True), result.output
+    with open_system(url) as system, system.read_session() as session:
+        assert session.head == 0

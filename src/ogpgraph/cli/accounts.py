@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ogpgraph.cli.shared import DatabaseOption, ExitCode, SafeConsole, err, load_settings, open_migrated, out
+from ogpgraph.cli.shared import (
+    DatabaseOption,
+    ExitCode,
+    SafeConsole,
+    err,
+    load_settings,
+    normalize_reason,
+    open_migrated,
+    out,
+)
 from ogpgraph.domain.roles import Role
 
 if TYPE_CHECKING:
@@ -32,7 +41,9 @@ MembersOption = Annotated[
     list[str] | None,
     typer.Option("--member", help="For a reporter: the code of a member, such as FRA; may be repeated."),
 ]
-ReasonOption = Annotated[str | None, typer.Option(help="The reason, which is public like the event.")]
+ReasonOption = Annotated[
+    str | None, typer.Option(callback=normalize_reason, help="The reason, which is public like the event.")
+]
 
 
 @account_app.command()
@@ -129,8 +140,7 @@ def erase(account: AccountArgument, database: DatabaseOption = None) -> None:
     from ogpgraph.storage.database import LockTimeout
 
     with open_migrated(load_settings(database)) as system:
-        if not system.executor.load(account).revision:
-            raise typer.BadParameter(f"there is no account {account}")
+        _require_account(system, account)
         try:
             system.accounts.erase_person(account)
         except LockTimeout as error:
@@ -167,13 +177,18 @@ def token(
 ) -> None:
     """Issue a token for an account and print it; it cannot be shown again, because only its hash is stored."""
     with open_migrated(load_settings(database)) as system:
-        if not system.executor.load(account).revision:
-            raise typer.BadParameter(f"there is no account {account}")
+        _require_account(system, account)
         issued = system.accounts.issue_token(
             account, now=system.clock(), lifetime=timedelta(days=days), random_hex=secrets.token_hex, label=label
         )
     err.print(f"The token expires in {days} days. It is shown only this once:")
     out.print(issued, soft_wrap=True)
+
+
+def _require_account(system: System, account: str) -> None:
+    """Raise BadParameter for what is no account: other things have ids, too."""
+    if not account.startswith("account-") or not system.executor.load(account).revision:
+        raise typer.BadParameter(f"there is no account {account}")
 
 
 def _run_commands(system: System, reason: str | None, commands: Callable[[UnitOfWork], str | None]) -> str:

@@ -18,6 +18,7 @@ from ogpgraph.cli.shared import (
     ExitCode,
     err,
     load_settings,
+    normalize_reason,
     open_for_dry_run,
     open_migrated,
     out,
@@ -63,7 +64,10 @@ def import_(
     observed: Annotated[
         str | None, typer.Option(help="When the pages were retrieved: a day or time (ISO 8601); by default now.")
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="The reason for the import, recorded with every event.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(callback=normalize_reason, help="The reason for the import, recorded with every event."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be recorded; record nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     dates: Annotated[
@@ -136,7 +140,7 @@ def _import_inputs(
 
 def revert(
     correlation: Annotated[str, typer.Argument(help="The correlation id of the import, which its report contains.")],
-    reason: Annotated[str, typer.Option(help="The reason, recorded with every event.")],
+    reason: Annotated[str, typer.Option(callback=normalize_reason, help="The reason, recorded with every event.")],
     database: DatabaseOption = None,
 ) -> None:
     """Revert an import by further events; what it recorded can still be read at its positions."""

@@ -62,6 +62,17 @@ DatabaseOption = Annotated[
 ]
 
 
+def normalize_reason(reason: str | None) -> str | None:
+    """Return a reason as mutations record it; raises BadParameter for one that they refuse, such as an empty one."""
+    from ogpgraph.application.translation import normalize_sent_text
+    from ogpgraph.domain.errors import Invalid
+
+    try:
+        return None if reason is None else normalize_sent_text(reason, "reason")
+    except Invalid as error:
+        raise typer.BadParameter(error.message) from None
+
+
 class ExitCode(IntEnum):
     """The exit codes of the commands, besides 0 for success."""
 
