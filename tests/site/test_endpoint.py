@@ -291,6 +291,21 @@ def test_what_is_not_known_at_a_date_can_be_chosen(system: System) -> None:
         assert "2 commitments" in client.get("/commitments?asOf=2023&status=UNKNOWN&status=ACTIVE").text
 
 
+def test_what_is_not_known_at_a_date_is_not_called_unpublished(system: System) -> None:
+    changed = {"Lead_Institution": "Ministry of Boats", "Completion__End_Of_Term_": "Complete", "Full_Text": "Other."}
+    for year, row in ((2022, row_2024()), (2024, row_2024(**changed))):
+        import_file(system, build_csv("2024", [row]), year)
+    with browse(system) as client:
+        page = re.sub(r"\s+", " ", client.get("/commitments/UY0901?asOf=2023").text)
+        for label in ("Lead institution", "What was promised"):
+            assert re.search(f">{label}</(?:dt|h2)> ?<[^>]+>(?:<[^>]+>)*Not known at this date", page), label
+        completion = re.search('<th scope="row">Completion</th>.*?</tr>', page)
+        assert completion
+        assert "Not known at this date" in completion[0]
+        assert "Not known at this date" in client.get("/commitments?asOf=2023").text
+        assert "Not known at this date" not in client.get("/commitments/UY0901").text
+
+
 def test_the_pages_of_a_search_lead_forward_and_to_the_first_one(client: TestClient) -> None:
     first = client.get("/search?q=open")
     following = re.search(r'rel="next" href="([^"]+)"', first.text)

@@ -23,7 +23,16 @@ from markupsafe import Markup
 from ogpgraph.site.charts import draw_bars, draw_steps
 from ogpgraph.site.differences import Part, abbreviate, find_differences
 from ogpgraph.site.labels import describe_code, describe_path
-from ogpgraph.site.views import Words, combine_changes, find_page, format_value, name_facet, name_passage, shorten_hash
+from ogpgraph.site.views import (
+    Words,
+    combine_changes,
+    covers,
+    find_page,
+    format_value,
+    name_facet,
+    name_passage,
+    shorten_hash,
+)
 
 _HALF: Final = re.compile(r"([0-9]{4})-S([12])")
 _QUARTER: Final = re.compile(r"([0-9]{4})-Q([1-4])")
@@ -98,6 +107,7 @@ def build_environment(language: str) -> Environment:
         "difference": partial(mark_differences, words=words),
         "highlighted": mark_highlights,
         "combined": combine_changes,
+        "covers": covers,
         "facet": partial(name_facet, words=words),
         "short_hash": shorten_hash,
         "passage_id": name_passage,

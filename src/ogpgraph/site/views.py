@@ -239,12 +239,11 @@ def explain_commitment(data: Data, request: PageRequest, words: Words) -> dict[s
     shown = [each for each in entries if request.one("readings") or each["cause"] != _READ_AGAIN]
     return {
         "stated": stated,
-        "ratings": _rate(commitment["ratings"]),
+        "ratings": _rate(commitment["ratings"], commitment["unknown"]),
         "stages": [each.name for each in Stage],
         "days": _divide_by_day(shown),
         "hidden": len(entries) - len(shown),
         "disagreements": list(find_disagreements(commitment["claims"], words)),
-        "unknown": {each["path"] for each in commitment["unknown"]},
         "language_of": partial(find_language, stated, originals, request.language),
     }
 
@@ -261,14 +260,22 @@ def find_language(paths: Iterable[str], originals: Collection[str], preferred: s
     return preferred if preferred in found else next(iter(order), None)
 
 
-def _rate(ratings: Sequence[Data]) -> list[tuple[str, list[list[Data]]]]:
-    """Return the ratings as rows: of each indicator that was rated at any stage, the ratings at each stage."""
+def _rate(ratings: Sequence[Data], unknown: Sequence[Data]) -> list[tuple[str, list[tuple[str, list[Data]]]]]:
+    """Return the ratings as rows: of each indicator that was rated at any stage, or may have been, each stage's."""
     cells: dict[tuple[str, str], list[Data]] = {}
     for each in ratings:
         cells.setdefault((each["indicator"], each["stage"]), []).append(each)
     rated = {indicator for indicator, _ in cells}
-    indicators = [each.name for each in Indicator if each.name in rated]
-    return [(indicator, [cells.get((indicator, stage.name), []) for stage in Stage]) for indicator in indicators]
+    indicators = [each.name for each in Indicator if each.name in rated or covers(unknown, f"ratings/{each.name}")]
+    return [
+        (indicator, [(stage.name, cells.get((indicator, stage.name), [])) for stage in Stage])
+        for indicator in indicators
+    ]
+
+
+def covers(unknown: Iterable[Data], field: str) -> bool:
+    """Return whether values that are not known at the date (UnknownValue) are those of a field, or of its parts."""
+    return any(each["path"] == field or each["path"].startswith(f"{field}/") for each in unknown)
 
 
 def find_disagreements(claims: Sequence[Data], words: Words) -> Iterator[tuple[str, list[Data]]]:
