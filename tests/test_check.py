@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
-from ogpgraph.maintenance import HISTORY, advise, check
+from ogpgraph.maintenance import HISTORY, NoRoomToCheck, advise, check
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import DatabaseError, StorageDamaged
+from ogpgraph.storage.database import DatabaseError, StorageDamaged, StorageFull
 from ogpgraph.storage.integrity import Fault
 from ogpgraph.storage.record import compute_leaf
 from ogpgraph.system import migrate, open_system
@@ -193,6 +194,22 @@ def test_a_flipped_bit_in_the_file_is_found_or_without_effect(filled: Path, tmp_
         else:
             assert read_everything(file) == intact, f"the byte at {place}"
     assert found > flips // 2
+
+
+def test_a_full_folder_of_temporary_files_is_no_damage(filled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise StorageFull("database or disk is full")
+
+    def open_full(*_: object) -> IO[bytes]:
+        return Path("/dev/full").open("wb", buffering=0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("ogpgraph.maintenance.copy_events", fail)
+        with pytest.raises(NoRoomToCheck, match=r"disk is full\): name another folder by TMPDIR"):
+            find_faults(f"sqlite:///{filled}")
+    monkeypatch.setattr(gzip, "open", open_full)
+    with pytest.raises(NoRoomToCheck, match="No space left on device"):
+        find_faults(f"sqlite:///{filled}")
 
 
 def test_a_damaged_definition_that_is_not_unicode_is_named(filled: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from ogpgraph.storage.backup_file import (
     write_backup,
 )
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import Database, DatabaseError, Transaction
+from ogpgraph.storage.database import Database, DatabaseError, StorageFull, Transaction
 from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.head_file import HeadUnreadable
 from ogpgraph.storage.integrity import Fault, RecordCheck
@@ -65,6 +65,20 @@ class RootsDiffer(DatabaseError):
         super().__init__(
             f"the events up to {position} do not have the root that the read model holds: run `ogpgraph check`"
         )
+
+
+class NoRoomToCheck(DatabaseError):
+    """The folder for temporary files cannot take the rows to compare; it says nothing of the database."""
+
+    def __init__(self, folder: str, reason: str) -> None:
+        super().__init__(
+            f"the check has not ended: it needs room for a copy of the read model in {folder}, which cannot be written "
+            f"({reason}): name another folder by TMPDIR"
+        )
+
+
+_NO_ROOM = (OSError, StorageFull)
+"""What the temporary files of a check raise. The database that is checked is only read, and raises neither."""
 
 
 def back_up(
@@ -189,12 +203,16 @@ def check(database_url: str, track: Track, *, state: str = "") -> Iterator[Fault
 
     `state` is the folder in which the last acknowledged position is remembered, as in `open_system`.
 
-    Raises DatabaseError where there is no database that can be opened, TablesMissing, UnsupportedLogFormat.
+    Raises DatabaseError where there is no database that can be opened, TablesMissing, UnsupportedLogFormat, and
+    NoRoomToCheck.
     """
     with open_existing(database_url) as database, TemporaryDirectory(prefix="ogpgraph-check-") as folder:
         yield from _name_errors("", (Fault("", "", problem) for problem in database.find_damage()))
         try:
             yield from _check_rows(database, state, Path(folder), track)
+        except _NO_ROOM as error:
+            reason = f"{error.strerror or error}" if isinstance(error, OSError) else str(error)
+            raise NoRoomToCheck(folder, reason) from error
         except DatabaseError:
             raise
         except Exception as error:  # of a damaged page that everything else depends on
@@ -270,6 +288,8 @@ def _name_errors(table: str, faults: Iterator[Fault]) -> Iterator[Fault]:
     """Yield faults, and an error that damage leads to as one, too: what else is damaged is still to be found."""
     try:
         yield from faults
+    except _NO_ROOM:
+        raise
     except Exception as error:  # whatever the engine makes of damaged pages
         yield Fault(table, "", f"cannot be checked ({type(error).__name__}: {error})")
 

@@ -37,7 +37,7 @@ class DumpedReadModel:
         self._folder = folder
 
     def write(self, transaction: Transaction) -> Iterator[Fault]:
-        """Write all rows; yields a fault for each table that cannot be read to its end."""
+        """Write all rows; yields a fault for each table that cannot be read to its end. Raises OSError."""
         for table in DUMPED_TABLES:
             last = b"the beginning"
             with gzip.open(self._folder / table, "wb", 1) as file:
@@ -45,6 +45,8 @@ class DumpedReadModel:
                     for line in dump_table(transaction, table):
                         file.write(line)
                         last = line
+                except OSError:  # of the file that is written
+                    raise
                 except Exception as error:  # whatever the engine or the decoder makes of a damaged row
                     yield Fault(table, "", f"cannot be read after {_describe_row(last)}: {type(error).__name__}")
 
