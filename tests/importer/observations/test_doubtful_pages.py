@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -73,9 +74,25 @@ def test_a_layout_without_a_field_says_nothing_of_it(system: System) -> None:
 
 def test_an_empty_field_withdraws_what_was_stated_and_the_report_says_so(system: System) -> None:
     import_sample_page(system, PAGE)
-    report = import_sample_page(system, PAGE.with_changes(status=None), 2)
-    assert [each.text for each in report.remarks if each.kind == "withdrawn"] == ["status: it is not stated any more"]
-    assert state(system)["status"] is None
+    report = import_changed(system, lambda text: re.sub("Lead Institution: .*", "Lead Institution:", text))
+    remarks = [each.text for each in report.remarks if each.kind == "withdrawn"]
+    assert remarks == ["leadInstitutions/en: it is not stated any more"]
+    assert state(system)["leadInstitutions"] == []
+
+
+def test_an_empty_status_is_an_icon_and_says_nothing(system: System) -> None:
+    import_sample_page(system, PAGE)
+    before = state(system)
+    assert "withdrawn" not in kinds(import_sample_page(system, PAGE.with_changes(status=None), 2))
+    assert state(system) == before
+
+
+def test_a_header_that_ends_nowhere_leaves_the_description_as_it_was(system: System) -> None:
+    import_sample_page(system, PAGE)
+    before = state(system)
+    report = import_changed(system, lambda text: text.replace("Policy Areas\n\n", "").replace("\nDescription\n", "\n"))
+    assert {"header-incomplete", "text-doubtful"} <= kinds(report)
+    assert state(system) == before
 
 
 def test_an_empty_field_withdraws_that_a_review_is_pending_and_no_finding(system: System) -> None:

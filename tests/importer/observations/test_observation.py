@@ -84,12 +84,12 @@ def test_a_changed_page_changes_exactly_its_changed_fields_between_two_observati
 def test_a_value_removed_from_the_page_is_gone_from_the_present_and_readable_in_the_past(system: System) -> None:
     import_sample_page(system, PAGE, 1)
     then = read_position(system)
-    import_sample_page(system, PAGE.with_changes(status=None), 2)
-    query = """query ($at: Position!) { commitment(code: "UY0901") { status }
-                                        at(position: $at) { commitment(code: "UY0901") { status } } }"""
+    import_sample_page(system, PAGE.with_changes(lead=None), 2)
+    query = """query ($at: Position!) { commitment(code: "UY0901") { leadInstitutions }
+                                        at(position: $at) { commitment(code: "UY0901") { leadInstitutions } } }"""
     assert execute_query(system, query, at=then) == {
-        "commitment": {"status": None},
-        "at": {"commitment": {"status": "ACTIVE"}},
+        "commitment": {"leadInstitutions": []},
+        "at": {"commitment": {"leadInstitutions": ["Ministry of Ferries"]}},
     }
 
 
@@ -321,9 +321,9 @@ _FIRST, _LAST = Sibling("UY0901", "Ferry Tables"), Sibling("UY0801", "Bread", 20
 _lists = st.lists(st.sampled_from(_OTHERS), unique=True)
 _pages = st.builds(
     Page,
-    status=st.sampled_from([None, "Active", "Inactive"]),
+    # Neither status nor completion is empty: an empty status is an icon, and an empty field withdraws no finding.
+    status=st.sampled_from(["Active", "Inactive"]),
     lead=st.sampled_from([None, "Ministry of Ferries", "Harbour Office"]),
-    # Not empty: an empty field withdraws no finding.
     completion=st.sampled_from(["Pending IRM Review", "Limited"]),
     siblings=_lists.map(lambda others: [_FIRST, *others, _LAST]),
 )

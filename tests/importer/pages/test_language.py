@@ -112,9 +112,71 @@ De tabellen van alle veerponten worden gedrukt, zodat iedereen ze kan lezen voor
 """
 
 
+GEORGIAN = """Uruguay
+
+ბორნების ცხრილები (UY0901)
+
+Overview
+
+სამოქმედო გეგმა: Uruguay Action Plan 2018-2020
+
+სამოქმედო გეგმის ციკლი: 2018
+
+სტატუსი: აქტიური
+
+Institutions
+
+წამყვანი დაწესებულება: ბორნების სამინისტრო
+
+IRM Review
+
+Relevant to OGP Values: დიახ
+
+Potential Impact:
+
+აღწერა
+
+ყველა ბორნის ცხრილი იბეჭდება, რომ ყველამ შეძლოს მისი წაკითხვა სახლიდან გასვლამდე და დაგეგმოს მგზავრობა.
+"""
+ARABIC = """Uruguay
+
+جداول العبارات (UY0901)
+
+Overview
+
+خطة العمل: Uruguay Action Plan 2018-2020
+
+دورة خطة العمل: 2018
+
+الحالة: نشط
+
+Institutions
+
+المؤسسة الرائدة: وزارة العبارات
+
+IRM Review
+
+Relevant to OGP Values: نعم
+
+Potential Impact:
+
+الوصف
+
+تطبع جداول جميع العبارات حتى يتمكن الجميع من قراءتها قبل مغادرة المنزل والتخطيط لرحلاتهم.
+وتنشر الوزارة التقارير السنوية عن عدد الركاب في كل عبارة وعن الأموال التي أنفقت على صيانتها.
+"""
+
+
 @pytest.mark.parametrize(
     ("page", "language"),
-    [(ITALIAN, "Italian"), (GALICIAN, "Galician"), (UKRAINIAN, "Ukrainian"), (DUTCH, "Dutch")],
+    [
+        (GEORGIAN, "Georgian"),
+        (ARABIC, "Arabic"),
+        (ITALIAN, "Italian"),
+        (GALICIAN, "Galician"),
+        (UKRAINIAN, "Ukrainian"),
+        (DUTCH, "Dutch"),
+    ],
 )
 def test_a_page_in_a_language_that_is_not_read_is_refused_by_name(page: str, language: str) -> None:
     with pytest.raises(UnreadableInput, match=f"the page is in {language}, and pages are read in English, French,"):

@@ -138,7 +138,8 @@ class _HeaderReader:
     def _determine_coverage(self) -> None:
         """Find where the header says that there is nothing: at a field that is there and was understood, or is empty.
 
-        An empty field counts only where every line was understood: its value may be on another one.
+        An empty field counts only where every line was understood: its value may be on another one. The status never
+        does: since 2023 the site shows it as an icon.
         """
         stated, emptied = set[str](), set[str]()
         for name, paths in _PATHS.items():
@@ -146,7 +147,7 @@ class _HeaderReader:
                 continue
             if self._header.value(name):
                 stated.update(paths)
-            elif self._header.is_clear and name not in HEADINGS:
+            elif self._header.is_clear and name not in HEADINGS and name != "STATUS":
                 emptied.update(paths)
         # Another field may state something of the same kind that was not understood.
         unclear = {path for name in self._unclear for path in _PATHS.get(name, ())}

@@ -95,7 +95,9 @@ def _find_frame(lines: Sequence[Line], label_set: LabelSet) -> _Frame:
 def _has_form_of_label(text: str) -> bool:
     head, colon, _ = text.partition(":")
     is_short = len(head) <= _LONGEST_LABEL and 0 < len(head.split()) <= _MOST_LABEL_WORDS
-    return bool(colon) and is_short and head[:1].isupper() and not head.endswith(("http", "https"))
+    # Letters without capitals are those of a title: those of Arabic, Georgian, …
+    begins_so = head[:1].isalpha() and head[:1] == head[:1].title()
+    return bool(colon) and is_short and begins_so and not head.endswith(("http", "https"))
 
 
 def identify_language(text: str) -> str | None:

@@ -144,8 +144,11 @@ class _PageReader:
         # A short page may end in its institutions, where those come last.
         if not body and last in _INSTITUTION_FIELDS and fields[last].values and fields.keys() >= _COMPLETE_HEADER:
             return False
-        is_unfinished = any(remark.kind == "header-incomplete" for remark in self._remarks)
-        return not body or (is_unfinished and "\n" not in body and len(body) < _LONGEST_LABEL_PIECE)
+        return not body or (self._is_header_incomplete and "\n" not in body and len(body) < _LONGEST_LABEL_PIECE)
+
+    @property
+    def _is_header_incomplete(self) -> bool:
+        return any(remark.kind == "header-incomplete" for remark in self._remarks)
 
     def _remark(self, kind: str, span: Span) -> None:
         self._remarks.append(Remark(span.line_number(self._text), kind, span.quote(self._text)))
@@ -178,7 +181,13 @@ class _PageReader:
             self._read_description(span)
 
     def _is_description(self, span: Span) -> bool:
-        """Return whether a text is the government's, without fields of the header or the IRM's text in it."""
+        """Return whether a text is the government's, without fields of the header or the IRM's text in it.
+
+        Where neither a heading nor the end of the header is recognized, nobody knows where it begins.
+        """
+        if "DESCRIPTION" not in self._header.fields and self._is_header_incomplete:
+            self._remark("text-doubtful", span)
+            return False
         lines = split_lines(self._text, span.start, span.end)
         stray = [line for line in lines[:_LINES_WITH_STRAY_FIELDS] if self._is_stray_field(line)]
         quoted = [line for line in lines if self._labels.sections.get(self._labels.normalize(line.text)) in _QUOTES]
