@@ -35,7 +35,7 @@ from ogpgraph.importer.pages.text import Line, Span, quote, split_lines
 from ogpgraph.importer.pages.top import join_title, read_top
 from ogpgraph.importer.pages.values import is_ambiguous_date
 
-READER = "page-5"
+READER = "page-6"
 """The version of this reader, stored with each observation; changed whenever the same bytes may be read otherwise."""
 
 _LONGEST_LABEL_PIECE = 40
