@@ -29,8 +29,12 @@ from tests.search.corpus import record_corpus
 from tests.support.postgres import run_postgres
 
 # A test may take a while on a busy machine, and examples share a fixture where each makes a database of its own.
+# Half as many examples as usual: other ones each time, and `make test-long` tries many more.
 settings.register_profile(
-    "ogpgraph", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "ogpgraph",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("long", settings.get_profile("ogpgraph"), max_examples=2_000)
 settings.load_profile("ogpgraph")

@@ -72,6 +72,7 @@ def test_several_processes_serve_what_others_write(url: str, tmp_path: Path) -> 
         assert len(warned) == (1 if url.startswith("sqlite:") and has_wal_reset_bug() else 0)
 
 
+@pytest.mark.long
 def test_pages_are_imported_while_the_server_runs(url: str, tmp_path: Path) -> None:
     with run_server(url, tmp_path / "log") as server:
         address = server.wait_until_ready()
@@ -92,6 +93,7 @@ def test_pages_are_imported_while_the_server_runs(url: str, tmp_path: Path) -> N
         assert post_query(address, "{ commitments { totalCount } meta { position } }").json()["data"] == answer
 
 
+@pytest.mark.long
 def test_running_request_ends_before_the_server_stops(url: str, tmp_path: Path) -> None:
     with run_server(url, tmp_path / "log") as server:
         address = server.wait_until_ready()
@@ -144,6 +146,7 @@ def test_poison_event_is_reported_by_meta_probes_and_log(url: str, tmp_path: Pat
 
 
 @ONLY_SQLITE
+@pytest.mark.long
 def test_worker_that_is_killed_while_it_owes_an_answer_is_replaced_at_once(url: str, tmp_path: Path) -> None:
     with run_server(url, tmp_path / "log", "--workers", "2") as server:
         server.wait_until_ready(workers=2)
@@ -172,6 +175,7 @@ def test_postgresql_database_is_not_migrated_by_the_server(unmigrated: str, engi
             assert "ogpgraph migrate" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.long
 def test_request_that_was_sent_in_part_does_not_hold_a_stop(url: str, tmp_path: Path) -> None:
     with run_server(url, tmp_path / "log") as server:
         address = urlsplit(server.wait_until_ready())

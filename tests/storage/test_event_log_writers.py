@@ -14,7 +14,7 @@ from tests.conftest import BOTH_ENGINES
 from tests.support import oracle
 from tests.support.writers import read_acknowledged, register_commitment, start_writers
 
-pytestmark = [BOTH_ENGINES, pytest.mark.slow]
+pytestmark = [BOTH_ENGINES, pytest.mark.slow, pytest.mark.long]
 WRITERS, COMMANDS = 8, 25
 
 
