@@ -29,7 +29,7 @@ from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equi
 from ogpgraph.importer.spreadsheets.codebook import Codebook
 from ogpgraph.importer.spreadsheets.file_observation import FileContents, FileHistory, row_names
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
-from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
+from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
 from ogpgraph.importer.spreadsheets.year_only_dates import adopt_earlier_dates
 
 TextLoader = Callable[[Iterable[str]], dict[str, str]]

@@ -16,7 +16,8 @@ from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.cell_repair import DateOrder, find_date_order, repair_number
 from ogpgraph.importer.spreadsheets.codebook import Codebook, StarRule
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
-from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, RowParser, parse_rating_state
+from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
+from ogpgraph.importer.spreadsheets.row_parser import RowParser, parse_rating_state
 from ogpgraph.importer.spreadsheets.sheet import Sheet, SheetRow
 
 _COMPLETED = (RatingValue.SUBSTANTIAL, RatingValue.COMPLETE)

@@ -32,7 +32,7 @@ from ogpgraph.importer.observations.observation import (
 from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
 from ogpgraph.importer.spreadsheets.identity import RowSelection
-from ogpgraph.importer.spreadsheets.row_parser import ParsedRow
+from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
 from ogpgraph.importer.spreadsheets.sheet import Sheet
 
 LISTED = "listed"

@@ -27,7 +27,8 @@ from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.codebook import CellType, Codebook
 from ogpgraph.importer.spreadsheets.file_observation import FileHistory
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, is_name_of_member
-from ogpgraph.importer.spreadsheets.row_parser import RowTextBuilder, parse_co_creation_value
+from ogpgraph.importer.spreadsheets.parsed_row import RowTextBuilder
+from ogpgraph.importer.spreadsheets.row_parser import parse_co_creation_value
 
 _CELL_TYPES: dict[str, CellType] = {
     "name/en": "member",

@@ -51,7 +51,8 @@ from ogpgraph.importer.spreadsheets.file_observation import (
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection, select_rows
 from ogpgraph.importer.spreadsheets.matching import load_known_commitments, match_rows
 from ogpgraph.importer.spreadsheets.member_plan_recorder import MemberPlanRecorder
-from ogpgraph.importer.spreadsheets.row_parser import ParsedRow, RowParser
+from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
+from ogpgraph.importer.spreadsheets.row_parser import RowParser
 from ogpgraph.importer.spreadsheets.sheet import Sheet, SheetRow, parse_sheet
 from ogpgraph.importer.writer import ImportWriter
 from ogpgraph.storage.database import iter_chunks
