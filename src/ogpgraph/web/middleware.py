@@ -56,6 +56,7 @@ _FORWARDED_FOR_HEADER: Final = "X-Forwarded-For"
 # Long enough to be unique, short and plain enough to be logged and sent back unchanged.
 _ACCEPTED_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9-]{8,64}")
 _POSITION: Final = re.compile(r"[0-9]{1,18}")
+_WITH_PORT: Final = re.compile(r"\[(?P<v6>[^\]]*)\](?::[0-9]+)?|(?P<v4>[^:]*):[0-9]+")
 _SECURITY_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -64,7 +65,6 @@ _SECURITY_HEADERS: Final = {
 }
 
 _IDENTIFY_THREADS: Final = 4
-
 _ACCESS_LOG: Final = "ogpgraph.access"
 
 _access_log = logging.getLogger(_ACCESS_LOG)
@@ -105,8 +105,9 @@ class ForwardedForMiddleware:
 
 
 def _parse_address(text: str) -> IPv4Address | IPv6Address | None:
+    found = _WITH_PORT.fullmatch(text)  # as some proxies append it
     try:
-        address = ip_address(text)
+        address = ip_address((found["v6"] or found["v4"] or "") if found else text)
     except ValueError:
         return None
     # A dual-stack socket reports IPv4 peers as ::ffff:a.b.c.d, which no IPv4 network contains.
