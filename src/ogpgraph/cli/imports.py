@@ -29,8 +29,8 @@ from ogpgraph.control_characters import escape_control_characters
 if TYPE_CHECKING:
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.fetch import Fetcher
+    from ogpgraph.importer.pages.values import DateOrder
     from ogpgraph.importer.report import Report
-    from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
     from ogpgraph.importer.spreadsheets.run import FileOptions
     from ogpgraph.settings import Settings
 

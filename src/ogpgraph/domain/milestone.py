@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta, UnsetType, structs
 
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
@@ -236,23 +236,19 @@ def withdraw_milestone(
 
 UNKNOWN_MILESTONE = "if the commitment or the milestone is unknown"
 
+_NUMBER_FORMAT = Format(
+    PATH_SEGMENTS["{number}"], "the number of a milestone as published, such as 14.1", normalize_milestone_number
+)
 MilestoneNumber = Annotated[
     str,
     Meta(
         description="The number of the milestone as published, such as `14.1`: up to 16 letters, digits, dots and "
         "hyphens. Case, spaces around it, dots and hyphens at its end and leading zeros do not matter."
     ),
-    Format(
-        PATH_SEGMENTS["{number}"], "the number of a milestone as published, such as 14.1", normalize_milestone_number
-    ),
+    _NUMBER_FORMAT,
 ]
 NewMilestoneNumber = Annotated[
-    MilestoneNumber,
-    Format(
-        r"(?=.{1,16}$)[0-9A-Z]+([.\-][0-9A-Z]+)*",
-        "the number of a milestone as published, such as 14.1",
-        normalize_milestone_number,
-    ),
+    MilestoneNumber, structs.replace(_NUMBER_FORMAT, pattern=rf"(?!.*[.\-]{{2}}){_NUMBER_FORMAT.pattern}")
 ]
 """A number that a milestone gets: one dot or hyphen between two parts. What was recorded before may have several."""
 ProgressReport = Annotated[

@@ -289,7 +289,7 @@ def _require_plain(value: object) -> None:
     layer = [value]
     for _ in range(MAX_NESTING_DEPTH):
         if not all(_is_plain(item) for item in layer if isinstance(item, str)):
-            raise bad_request(f"{_locate_strange(value)} has a NUL or half of a surrogate pair.")
+            raise bad_request(f"{_locate_not_plain(value)} has a NUL or half of a surrogate pair.")
         layer = [part for item in layer for part in _child_values(item)]
         if not layer:
             return
@@ -302,7 +302,7 @@ def _child_values(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
 
 
-def _locate_strange(value: object) -> str:
+def _locate_not_plain(value: object) -> str:
     """Return where the first string that is not plain is, which there has to be: `variables.where.code.in[0]`."""
     layer = [("", value)]
     while not (found := [path for path, item in layer if isinstance(item, str) and not _is_plain(item)]):

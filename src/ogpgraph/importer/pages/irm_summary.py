@@ -15,7 +15,7 @@ from ogpgraph.domain.milestone import normalize_milestone_number
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.label_matching import SUMMARY_FIELDS, split_at_labels
-from ogpgraph.importer.pages.labels import Labels
+from ogpgraph.importer.pages.labels import DATE_FIELDS, Labels
 from ogpgraph.importer.pages.summary_labels import has_form_of_heading, make_section_key, split_fields, split_label
 from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, split_cells, split_lines
 from ogpgraph.importer.pages.values import (
@@ -30,7 +30,6 @@ _LONGEST_STAGE_HEADING = 90
 _LONGEST_TITLE = 250
 _TITLE_LINES = 3  # a theme may be above the title
 _DATES = {"START_DATE": "startsOn", "END_DATE": "endsOn"}
-_DATED = frozenset((*_DATES, "START_AND_END"))
 _INSTITUTIONS = {"LEAD_INSTITUTION": "leadInstitutions", "SUPPORT_INSTITUTIONS": "supportingInstitutions"}
 _STATUS_STAGES = {"MIDTERM": Stage.MIDTERM, "END_OF_TERM": Stage.END_OF_TERM}
 _QUOTED_SECTIONS = frozenset(("COMMITMENT_TEXT", "MILESTONES"))
@@ -254,7 +253,7 @@ class _SummaryReader:
 
     def _may_go_on(self, key: str, value: Line) -> bool:
         """Return whether the next line may have the value of a field or, of a date, the rest of it."""
-        return key != "STATUS" and (not value.text or (key in _DATED and not self._is_value(key, value)))
+        return key != "STATUS" and (not value.text or (key in DATE_FIELDS and not self._is_value(key, value)))
 
     def _complete_field(self, line: Line) -> bool:
         """Read the field that is open with a line that its value ends in; return whether the line is one."""

@@ -274,11 +274,16 @@ _SLASHED_DATE = re.compile(r"(?<![\d/.-])(\d{1,2})[-/.](\d{1,2})[-/.]((?:19|20)\
 
 def find_date_order(text: str) -> DateOrder | None:
     """Return the order of day and month in the dates of a text by those that have one only; None if they differ."""
-    pairs = [(int(found[1]), int(found[2])) for found in _SLASHED_DATE.finditer(text)]
-    orders: set[DateOrder] = {
-        "day first" if first > 12 else "month first" for first, second in pairs if (first > 12) != (second > 12)
-    }
+    shown = (order_shown_by(found[1], found[2]) for found in _SLASHED_DATE.finditer(text))
+    orders = {each for each in shown if each}
     return orders.pop() if len(orders) == 1 else None
+
+
+def order_shown_by(first: str, second: str) -> DateOrder | None:
+    """Return the order of day and month that two numbers of a date show, because only one of them can be a month."""
+    if (int(first) > 12) == (int(second) > 12):
+        return None
+    return "day first" if int(first) > 12 else "month first"
 
 
 def parse_ambiguous_date(text: str, order: DateOrder | None) -> str | None:

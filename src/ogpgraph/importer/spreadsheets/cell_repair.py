@@ -11,14 +11,11 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Literal
 
 from ogpgraph.domain.text import clean_published_text
 from ogpgraph.importer.encoding import MOJIBAKE, repair_mojibake
 from ogpgraph.importer.pages.labels import shipped_labels
-from ogpgraph.importer.pages.values import parse_partial_date
-
-DateOrder = Literal["day first", "month first"]
+from ogpgraph.importer.pages.values import DateOrder, order_shown_by, parse_partial_date
 
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _SLASHED = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4}|\d\d)(?:\s+\d{1,2}:\d\d(?::\d\d)?)?")
@@ -129,12 +126,10 @@ def repair_date(text: str, order: DateOrder | None) -> RepairedCell:
     return RepairedCell(parse_partial_date(text, shipped_labels().get("en")))
 
 
-def find_date_order(text: str) -> DateOrder | None:
-    """Return the order of day and month in a cell that shows it, because only one of them can be a month."""
+def find_shown_order(text: str) -> DateOrder | None:
+    """Return the order of day and month that the date in a cell shows; None for dates with points, and other texts."""
     match = _SLASHED.fullmatch(text.strip()) or _HYPHENED.fullmatch(text.strip())
-    if match is None or "." in text or (int(match[1]) > 12) == (int(match[2]) > 12):
-        return None
-    return "day first" if int(match[1]) > 12 else "month first"
+    return None if match is None or "." in text else order_shown_by(match[1], match[2])
 
 
 def _replaced(text: str, original: str) -> RepairedCell:

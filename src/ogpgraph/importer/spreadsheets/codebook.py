@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.importer.pages.text import normalize_policy_area
-from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
+from ogpgraph.importer.pages.values import DateOrder
 
 CellType = Literal[
     "code",

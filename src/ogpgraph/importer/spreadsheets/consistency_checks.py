@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 from ogpgraph.importer.observations.value_equivalence import normalize_spelling
 from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.pages.values import DateOrder
 from ogpgraph.importer.report import create_cell_remark
-from ogpgraph.importer.spreadsheets.cell_repair import DateOrder, find_date_order, repair_number
+from ogpgraph.importer.spreadsheets.cell_repair import find_shown_order, repair_number
 from ogpgraph.importer.spreadsheets.codebook import Codebook, StarRule
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
@@ -121,7 +122,7 @@ def check_date_orders(sheet: Sheet, date_order: DateOrder | None) -> Iterator[Re
     orders = {name: date_order or column.date_order for name, column in columns if column.parse_as == "date"}
     read = {name: order for name, order in orders.items() if order}
     shown = Counter(
-        (name, order) for row in sheet.rows() for name in read if (order := find_date_order(row.cells.get(name, "")))
+        (name, order) for row in sheet.rows() for name in read if (order := find_shown_order(row.cells.get(name, "")))
     )
     for (name, order), count in shown.items():
         if order != read[name] and not shown[name, read[name]]:

@@ -29,7 +29,7 @@ from ogpgraph.importer.observations.observation import (
     outcome_at,
     record_observation,
 )
-from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
+from ogpgraph.importer.pages.values import DateOrder
 from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
 from ogpgraph.importer.spreadsheets.identity import RowSelection
 from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow

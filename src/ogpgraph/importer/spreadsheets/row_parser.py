@@ -15,9 +15,8 @@ from ogpgraph.domain.vocabulary import VALUES_OF, CoCreationValue, CommitmentSta
 from ogpgraph.importer.pages.extraction import ExtractedValue, Value
 from ogpgraph.importer.pages.labels import Labels, shipped_labels
 from ogpgraph.importer.pages.text import Line, Span, fold, split_lines
-from ogpgraph.importer.pages.values import parse_institutions
+from ogpgraph.importer.pages.values import DateOrder, parse_institutions
 from ogpgraph.importer.spreadsheets.cell_repair import (
-    DateOrder,
     clean_cell,
     clean_short_cell,
     drop_fraction_of_zero,

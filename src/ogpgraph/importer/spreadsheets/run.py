@@ -18,6 +18,7 @@ from typing import TypeVar
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.importer.observations.observation import ObservationOutcome
 from ogpgraph.importer.pages.extraction import Remark
+from ogpgraph.importer.pages.values import DateOrder
 from ogpgraph.importer.report import (
     CausedEvent,
     CycleTotal,
@@ -27,7 +28,6 @@ from ogpgraph.importer.report import (
     create_cell_remark,
 )
 from ogpgraph.importer.spreadsheets.absences import AbsenceRecorder
-from ogpgraph.importer.spreadsheets.cell_repair import DateOrder
 from ogpgraph.importer.spreadsheets.codebook import AREA_PATHS, find_codebook
 from ogpgraph.importer.spreadsheets.commitment_recorder import CommitmentRecorder, ImportContext
 from ogpgraph.importer.spreadsheets.consistency_checks import (
@@ -171,12 +171,13 @@ class _ImportRun:
 
     def _find_emptied_columns(self, outcome: ObservationOutcome) -> Iterator[Remark]:
         """Yield a remark on each column that is empty and had values in the file before."""
-        before = self.files.contents(outcome.earlier[-1][1]) if outcome.earlier else None
-        sheet = self.sheet
+        if not outcome.earlier:
+            return
+        before, sheet = self.files.contents(outcome.earlier[-1][1]), self.sheet
         columns = {name: column.own_paths for name, column in sheet.codebook.columns.items()}
         columns |= {", ".join(sorted(sheet.survey.empty_columns & sheet.codebook.areas.keys())): AREA_PATHS}
-        for name, paths in columns.items() if before else ():
-            if before and paths and paths <= sheet.silent_paths and any(map(before.covers, paths)):
+        for name, paths in columns.items():
+            if paths and paths <= sheet.silent_paths and any(map(before.covers, paths)):
                 text = "empty in all rows: the file says nothing there, and what earlier ones said stays"
                 yield create_cell_remark(0, name, "column-emptied", text)
 

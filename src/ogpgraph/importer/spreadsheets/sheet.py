@@ -82,7 +82,7 @@ class Sheet:
             has_zeros = has_zeros or any(row.cells.get(area, "").strip() == "0" for area in self.codebook.areas)
         return SheetSurvey(row_count, frozenset(empty), has_zeros)
 
-    @property
+    @cached_property
     def silent_paths(self) -> frozenset[str]:
         """The paths at which the file says nothing, because a column that states something there was emptied.
 
