@@ -60,7 +60,7 @@ CEILINGS = {"completeMilestone": 142, "read at a past position": 82, "import of 
 
 @pytest.fixture(scope="module")
 def entered(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """The source files that each request enters, the second time after the start."""
+    """The source files that each request enters whenever it is repeated."""
     folder = tmp_path_factory.mktemp("paths")
     url = f"sqlite:///{folder}/log.db"
     account = run(OGPGRAPH, "account", "create", "--role", "administrator", "--database", url).split()[0]
