@@ -81,7 +81,7 @@ def test_the_schema_is_valid_and_sorted_and_has_a_version() -> None:
         line.split()[1] for line in TEXT.splitlines() if line.startswith(("type ", "enum ", "input ", "interface "))
     ]
     assert names == sorted(names)
-    again = schema.build_schema()
+    again = schema.build_schema.__wrapped__()
     assert schema.print_sdl(again) == TEXT
     assert len(schema.compute_schema_version(again)) == 12
 
