@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ogpgraph.storage.clock_guard import ClockBehind, ClockGuard
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import Database, TablesMissing, Transaction
+from ogpgraph.storage.database import Database, TablesMissing
 from ogpgraph.storage.event_log import CorruptEvent, EventLog, canonical_bytes, load_event
 from ogpgraph.storage.payload import MAX_PAYLOAD_BYTES, compress_payload, decompress_payload
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, TickingClock
@@ -157,20 +157,6 @@ def test_existing_revision_keeps_events_and_texts_from_being_stored(log: EventLo
     assert log.read_command("c") == []
     with database.read() as transaction:
         assert transaction.fetch_value("select count(*) from stored_text") == 0
-
-
-def test_check_under_the_lock_sees_all_events_and_can_keep_a_save_from_being_stored(log: EventLog) -> None:
-    heads: list[int] = []
-    append_batch(log, "member-1", 2)
-
-    def check(transaction: Transaction) -> None:
-        heads.append(log.read_head(transaction))
-        raise PermissionError
-
-    with pytest.raises(PermissionError):
-        log.append([stored_event("member-2", 1)], texts={}, command="c", check=check)
-    assert heads == [2]
-    assert [stream for _, stream, _ in all_events(log)] == ["member-1", "member-1"]
 
 
 def test_command_is_recorded_once(log: EventLog) -> None:

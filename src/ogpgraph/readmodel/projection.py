@@ -146,7 +146,6 @@ class ProjectionRunner:
         self,
         database: Database,
         log: EventLog,
-        notifier: PositionNotifier | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         remember: Callable[[int, str], None] = lambda _position, _root: None,
         follow: Sequence[Callable[[ProjectionStep], None]] = (),
@@ -169,7 +168,7 @@ class ProjectionRunner:
         self._failure: ProjectionFailure | None = None
         self._retry_at = 0.0
         self._write_again_at = 0.0
-        self.notifier = notifier or PositionNotifier()
+        self.notifier = PositionNotifier()
 
     def create_tables(self) -> None:
         """Create the read model's tables unless it has some; those of another version are for `Rebuild` to replace."""

@@ -108,17 +108,17 @@ class SqlStatement:
 # Aggregates
 
 
-def select_chains(pairs: Sequence[tuple[int, str]], prefix: str = "") -> SqlStatement:
+def select_chains(pairs: Sequence[tuple[int, str]]) -> SqlStatement:
     """Return the statement for aggregates at positions (position, id): the rows of their chains, each once."""
     values, parameters = _values_clause(("at", "id"), pairs)
     sql = (
         f"with requested (at, id) as (values {values}), last (id, stream, position) as (select s.id, s.key, "
-        f"(select max(e.position) from {prefix}entry e where e.stream = s.key and e.position <= r.at) "
-        f"from requested r join {prefix}stream s on s.id = r.id), chain (id, position) as (select distinct l.id, "
-        f"e.position from last l join {prefix}version v on v.position = l.position join {prefix}entry e "
+        "(select max(e.position) from entry e where e.stream = s.key and e.position <= r.at) "
+        "from requested r join stream s on s.id = r.id), chain (id, position) as (select distinct l.id, "
+        "e.position from last l join version v on v.position = l.position join entry e "
         "on e.stream = l.stream and e.position >= v.chain and e.position <= l.position) "
         "select c.id, v.position, v.chain, v.code, v.delta, v.frame, v.fold "
-        f"from chain c join {prefix}version v on v.position = c.position"
+        "from chain c join version v on v.position = c.position"
     )
     return SqlStatement(sql, parameters)
 

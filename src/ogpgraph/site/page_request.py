@@ -77,9 +77,9 @@ class PageRequest:
             origin=f"{request.url.scheme}://{request.url.netloc}",
         )
 
-    def one(self, name: str, default: str = "") -> str:
+    def one(self, name: str) -> str:
         """Return the value of a parameter, the last one if there are several."""
-        return self.values.get(name, (default,))[-1]
+        return self.values.get(name, ("",))[-1]
 
     def many(self, name: str) -> tuple[str, ...]:
         """Return all values of a parameter."""

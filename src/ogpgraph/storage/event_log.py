@@ -133,16 +133,13 @@ class EventLog(ApplicationRecorder):
         *,
         texts: Mapping[str, tuple[bytes, str]],
         command: str | None,
-        check: AppendCheck | None = None,
     ) -> list[int]:
         """Store events as one save, with the texts they refer to; returns their log positions.
 
-        Raises as `begin_append` and `LogAppend.store` do, and any error that `check` raises.
+        Raises as `begin_append` and `LogAppend.store` do.
         """
         save = Save.prepare(events, texts, command)  # before the lock is held
         with self.begin_append() as append:
-            if check:
-                check(append.transaction)
             stored = append.store(append.read_head(), [save])
         return list(stored.positions[0])
 
@@ -160,10 +157,10 @@ class EventLog(ApplicationRecorder):
         except (ValueError, TypeError):  # the value is damaged, which whoever reads the event reports
             return None
 
-    def read_stream(self, stream: str, *, since: int = 1) -> list[LoggedEvent]:
-        """Return the events of a stream from a revision on; raises CorruptEvent, also where one is missing."""
-        events = self.select_events(stream, gt=since - 1)
-        require_consecutive(stream, events, first=since)
+    def read_stream(self, stream: str) -> list[LoggedEvent]:
+        """Return the events of a stream, oldest first; raises CorruptEvent, also where one is missing."""
+        events = self.select_events(stream)
+        require_consecutive(stream, events, first=1)
         return events
 
     def list_streams(self, prefix: str) -> list[str]:

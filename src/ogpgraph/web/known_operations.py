@@ -54,8 +54,8 @@ class KnownOperation(msgspec.Struct, frozen=True, kw_only=True):
 class KnownOperations:
     """The queries that were asked for most recently. Used on one event loop."""
 
-    def __init__(self, max_bytes: int = MAX_KNOWN_BYTES) -> None:
-        self._free_bytes = max_bytes
+    def __init__(self) -> None:
+        self._free_bytes = MAX_KNOWN_BYTES
         self._documents: OrderedDict[RequestKey, weakref.ref[ValidatedDocument]] = OrderedDict()
 
     def __len__(self) -> int:
