@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ogpgraph.readmodel.batch_rows import STREAM_CODE_COLUMNS, STREAM_COLUMNS, TAG_COLUMNS, TERM_COLUMNS
+from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.filters import AllOf, HasAnyValue, HasValue, IdIn, RelatedTo, ValueMatches
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.index_cache import IndexKey, PastIndexes, PresentIndexes
 from ogpgraph.readmodel.model_change import ModelChange, StreamVersion, TagChange
 from ogpgraph.readmodel.sort_keys import BY_CODE, Order, SortStep, encode_order
-from ogpgraph.readmodel.tags import FOREVER
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Transaction
 from ogpgraph.system import migrate

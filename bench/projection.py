@@ -20,7 +20,7 @@ from statistics import median
 
 from bench.data import FOLDER, database
 from ogpgraph.domain.aggregate_types import decode_stored_event
-from ogpgraph.storage.event_log import load_event
+from ogpgraph.storage.logged_event import load_event
 from ogpgraph.system import System, open_system
 
 READ_AT_ONCE = 1_000

@@ -46,9 +46,10 @@ from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.damage import DamagedRecord
 from ogpgraph.storage.database import Database, DatabaseError, StorageError
-from ogpgraph.storage.event_log import AppendCheck, CorruptEvent, EventLog, create_log
+from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
 from ogpgraph.storage.head_file import HeadFile
 from ogpgraph.storage.log_identity import LogIdentity, UnsupportedLogFormat, read_log_identity
+from ogpgraph.storage.logged_event import CorruptEvent
 from ogpgraph.storage.probe import StorageProbe, create_probe_table
 from ogpgraph.storage.record import require_supported_log
 from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url

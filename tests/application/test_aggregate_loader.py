@@ -22,7 +22,7 @@ from ogpgraph.domain.fold import replay
 from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.database import Database, LockTimeout
-from ogpgraph.storage.event_log import CorruptEvent
+from ogpgraph.storage.logged_event import CorruptEvent
 from ogpgraph.storage.texts import TextReferencer
 from ogpgraph.system import System
 from tests.application.in_memory_log import command_context

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from ogpgraph.application.aggregate_loader import AggregateLoader
 from ogpgraph.application.executor import FREE_ATTEMPTS, CommandExecutor
@@ -17,7 +18,7 @@ from ogpgraph.domain.errors import Conflict, Invalid, KeyReused, NotFound, Store
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.storage.aggregate_cache import AggregateCache
-from ogpgraph.storage.event_log import CorruptEvent, StoredEvent
+from ogpgraph.storage.logged_event import CorruptEvent
 from ogpgraph.storage.texts import TextReferencer
 from ogpgraph.system import System
 from tests.application.in_memory_log import command_context

@@ -34,7 +34,7 @@ from ogpgraph.domain.field import PATH_SEGMENTS
 from ogpgraph.domain.fold import evolve
 from ogpgraph.domain.values import Interval, Observation, Rating, TextListValue, TextValue, TranslationKind
 from ogpgraph.domain.vocabulary import POLICY_AREAS, PolicyArea, RatingState
-from ogpgraph.storage.event_log import canonical_bytes
+from ogpgraph.storage.logged_event import canonical_bytes
 from ogpgraph.storage.merkle import leaf_hash
 from tests.domain.values import ALL_EVENT_TYPES
 

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ogpgraph.domain.unit_of_work import CommandContext
-from ogpgraph.importer.run import Report, import_page
+from ogpgraph.importer.report import Report
+from ogpgraph.importer.run import import_page
 from ogpgraph.system import System
 
 EXAMPLES = Path(__file__).parent / "examples"

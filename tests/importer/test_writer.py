@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from ogpgraph.domain.errors import Conflict, NotFound
 from ogpgraph.importer.run import import_files
 from ogpgraph.importer.writer import revert_import
-from ogpgraph.storage.event_log import StoredEvent
 from ogpgraph.system import System
 from tests.graphql.client import dump_state, execute_query
 from tests.graphql.mutations.client import SampleSystem

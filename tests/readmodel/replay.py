@@ -13,14 +13,15 @@ from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import Tag
 from ogpgraph.domain.timeline import Timeline, advance_timeline, last_instant, turning_days_of
 from ogpgraph.domain.values import first_day
+from ogpgraph.readmodel.dimension_tags import DatedTag
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.session import ReadSession
 from ogpgraph.readmodel.snapshot import Snapshot
 from ogpgraph.readmodel.tag_rules import WHOLE, TagRule, build_rules
-from ogpgraph.readmodel.tags import OBSERVED, DatedTag, DayCounter, code_of, compute_tags
-from ogpgraph.storage.event_log import LoggedEvent, canonical_bytes
+from ogpgraph.readmodel.tags import OBSERVED, DayCounter, code_of, compute_tags
+from ogpgraph.storage.logged_event import LoggedEvent, canonical_bytes
 from ogpgraph.storage.merkle import leaf_hash
 from ogpgraph.system import System
 from tests.domain.json_schema import find_violations

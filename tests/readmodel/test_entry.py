@@ -20,7 +20,7 @@ from ogpgraph.readmodel.entry import FieldChange, TextReference, changed_paths, 
 from ogpgraph.readmodel.entry_query import EntryQuery
 from ogpgraph.readmodel.queries import PageRequest
 from ogpgraph.readmodel.states import encode_delta
-from ogpgraph.storage.event_log import CorruptEvent
+from ogpgraph.storage.logged_event import CorruptEvent
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES
 from tests.domain.events import HEADER, SIBLING_LIST, build_aggregate, event, text_value

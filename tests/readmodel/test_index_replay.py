@@ -9,11 +9,12 @@ import pytest
 from hypothesis import Phase, given, settings
 
 from ogpgraph.domain.aggregate import aggregate_type_of
+from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.index import Index
 from ogpgraph.readmodel.index_cache import IndexKey, PastIndexes, PresentIndexes
 from ogpgraph.readmodel.index_rows import read_change
 from ogpgraph.readmodel.sort_keys import BY_CODE, Order, SortStep, build_sort_key, encode_order, number_key
-from ogpgraph.readmodel.tags import FOREVER, code_of
+from ogpgraph.readmodel.tags import code_of
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.readmodel.histories import Step, histories, record_history

@@ -17,7 +17,7 @@ from ogpgraph.readmodel import model_loader
 from ogpgraph.readmodel.index import PRESENT_DAY
 from ogpgraph.readmodel.model import WARM_CHUNK
 from ogpgraph.readmodel.projection import query_progress
-from ogpgraph.storage.event_log import CorruptEvent
+from ogpgraph.storage.logged_event import CorruptEvent
 from ogpgraph.system import System
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.client import QueryResult

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.readmodel.session import PositionError
 from ogpgraph.readmodel.tables import PROJECTION_VERSION
-from ogpgraph.storage import event_log
 from ogpgraph.system import System
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, SystemFactory, TickingClock
@@ -137,7 +137,7 @@ def test_time_after_an_event_that_stopped_the_projection_is_refused(make_system:
     ensure_commitment(system, "FR0001")
     clock.now += timedelta(hours=1)
     stopped_at = clock.now
-    event = event_log.StoredEvent("code-plan-XXX", 1, "CodeRetired.1", b"{}")
+    event = StoredEvent("code-plan-XXX", 1, "CodeRetired.1", b"{}")
     system.log.append([event], texts={}, command="a program of the future")
     clock.now += timedelta(hours=1)
     assert position_at(system, stopped_at - timedelta(seconds=1)) == 2

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from ogpgraph.storage.clock_guard import ClockBehind, ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, TablesMissing
-from ogpgraph.storage.event_log import CorruptEvent, EventLog, canonical_bytes, load_event
+from ogpgraph.storage.event_log import EventLog
+from ogpgraph.storage.logged_event import CorruptEvent, canonical_bytes, load_event
 from ogpgraph.storage.payload import MAX_PAYLOAD_BYTES, compress_payload, decompress_payload
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, TickingClock
 from tests.storage.event_logs import append_batch, append_events, flip_bit, open_migrated_database, stored_event

@@ -12,9 +12,12 @@ from typing import Any
 from unittest import mock
 from uuid import uuid4
 
+from eventsourcing.persistence import StoredEvent
+
 from ogpgraph.clock import system_clock
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.event_log import EventLog, LoggedEvent, StoredEvent
+from ogpgraph.storage.event_log import EventLog
+from ogpgraph.storage.logged_event import LoggedEvent
 from ogpgraph.system import migrate
 
 # The module with the library's tests imports a cipher, which needs a package that is not installed.

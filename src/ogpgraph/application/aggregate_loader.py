@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 import structlog
+from eventsourcing.persistence import StoredEvent
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import decode_stored_event
@@ -25,7 +26,8 @@ from ogpgraph.domain.fold import evolve
 from ogpgraph.storage.aggregate_cache import AggregateCache
 from ogpgraph.storage.append import LogHead, LogNews, StoredSaves
 from ogpgraph.storage.database import Transaction
-from ogpgraph.storage.event_log import EventLog, LoggedEvent, StoredEvent
+from ogpgraph.storage.event_log import EventLog
+from ogpgraph.storage.logged_event import LoggedEvent
 
 MAX_PATHS_IN_MEMORY = 250_000
 """The paths of all aggregates in memory, and the statements that they refer to: about 350 bytes each.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
 
+from eventsourcing.persistence import StoredEvent
 from msgspec import structs
 
 from ogpgraph.domain.aggregate import Aggregate
@@ -20,7 +21,7 @@ from ogpgraph.domain.event import VERSION, Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, Repository, UnitOfWork
 from ogpgraph.storage.append import LogHead, LogNews, Save, StoredSaves
 from ogpgraph.storage.database import Transaction
-from ogpgraph.storage.event_log import AppendCheck, StoredEvent
+from ogpgraph.storage.event_log import AppendCheck
 
 T = TypeVar("T")
 

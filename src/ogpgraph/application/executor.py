@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
+from eventsourcing.persistence import IntegrityError
 from msgspec import structs
 
 from ogpgraph.application.aggregate_loader import AggregateLoader
@@ -27,7 +28,7 @@ from ogpgraph.domain.event import Event, Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.storage.append import LogNews, StoredSaves
 from ogpgraph.storage.database import ConnectionLost, DatabaseError, Row, StorageFailure, StorageFull, Transaction
-from ogpgraph.storage.event_log import AppendCheck, EventLog, IntegrityError
+from ogpgraph.storage.event_log import AppendCheck, EventLog
 from ogpgraph.storage.texts import TextReferencer
 
 T = TypeVar("T")

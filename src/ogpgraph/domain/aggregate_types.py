@@ -63,8 +63,8 @@ _EVENTS = frozenset(
 )
 
 
-class StoredEvent(Protocol):
-    """An event as the log has it: `version` is that of the form of its payload."""
+class EncodedEvent(Protocol):
+    """An event whose payload is encoded, in the form of a `version`: what the log returns."""
 
     @property
     def stream(self) -> str: ...
@@ -89,16 +89,17 @@ def decode_event(stream: str, revision: int, name: str, version: int, payload: b
     return decode_payload(stream, revision, name, version, payload)
 
 
-def decode_stored_event(stored: StoredEvent) -> Event:
+def decode_stored_event(stored: EncodedEvent) -> Event:
     """Return the event that is stored; raises what `decode_event` raises."""
     return decode_event(stored.stream, stored.revision, stored.name, stored.version, stored.payload)
 
 
 def events_schema() -> Schema:
     """Return the JSON Schema (2020-12) of every stored payload, keyed by event name and version under `events`."""
-    paths = [path for aggregate_type in AGGREGATE_TYPES.values() for path in aggregate_type.fields]
-    schemas, definitions = msgspec.json.schema_components([Envelope, *(p.type for p in paths)], ref_template=_REFERENCE)
-    value_schemas = dict(zip(paths, schemas[1:], strict=True))
+    fields = [field for aggregate_type in AGGREGATE_TYPES.values() for field in aggregate_type.fields]
+    types = [Envelope, *(field.type for field in fields)]
+    schemas, definitions = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+    value_schemas = dict(zip(fields, schemas[1:], strict=True))
     all_facts = {
         _facts_name(aggregate_type): _facts_schema(aggregate_type.fields, value_schemas)
         for aggregate_type in AGGREGATE_TYPES.values()
@@ -126,10 +127,10 @@ def _clean_description(definition: Schema) -> Schema:
 def _event_schema(
     aggregate_type: AggregateType, event_type: EventType, envelope: Schema, value_schemas: dict[Field, Schema]
 ) -> Schema:
-    paths = [path for path in aggregate_type.fields if path.pattern.startswith(event_type.path_prefixes)]
+    fields = [field for field in aggregate_type.fields if field.pattern.startswith(event_type.path_prefixes)]
     all_facts = {"$ref": _REFERENCE.format(name=_facts_name(aggregate_type))}
     is_any = event_type.path_prefixes == ("",)
-    facts = all_facts if is_any else _facts_schema(paths, value_schemas)
+    facts = all_facts if is_any else _facts_schema(fields, value_schemas)
     return {
         "description": event_type.description,
         "type": "object",
@@ -160,13 +161,13 @@ def _facts_name(aggregate_type: AggregateType) -> str:
     return f"{aggregate_type.name.capitalize()}Facts"
 
 
-def _facts_schema(paths: Iterable[Field], value_schemas: dict[Field, Schema]) -> Schema:
+def _facts_schema(fields: Iterable[Field], value_schemas: dict[Field, Schema]) -> Schema:
     properties = {
-        path.regex: {
-            "title": path.pattern,
-            "description": path.description,
-            "anyOf": [value_schemas[path], {"type": "null"}],
+        field.regex: {
+            "title": field.pattern,
+            "description": field.description,
+            "anyOf": [value_schemas[field], {"type": "null"}],
         }
-        for path in paths
+        for field in fields
     }
     return {"type": "object", "additionalProperties": False, "patternProperties": properties}

@@ -37,8 +37,6 @@ from ogpgraph.importer.spreadsheets.sheet import is_sheet
 from ogpgraph.importer.writer import DryRunWriter, ImportWriter, LogWriter
 from ogpgraph.system import System
 
-__all__ = ["Report", "import_files", "import_page", "parse_moment"]
-
 # Up to the last "@" of a host that is none: an unescaped "/" in a password ends the part where a password may be.
 _USER_INFORMATION = re.compile(r"(?i)^(\s*[a-z][a-z0-9+.-]*:/+)(?:[^\s/?#]*@|[^\s/?#@]*:(?!\d*(?:[/?#]|$)).*@)")
 _PAGE_PATH = re.compile(r"(?:/(?P<language>[a-z]{2}))?/members/[^/]+/commitments/(?P<code>[A-Za-z]{2,4}\d{4})/?$")

@@ -29,7 +29,8 @@ from ogpgraph.readmodel.index import PRESENT_DAY
 from ogpgraph.readmodel.model import ModelState
 from ogpgraph.readmodel.queries import SqlStatement
 from ogpgraph.readmodel.read_caches import ReadCaches
-from ogpgraph.readmodel.tags import CODED_TYPES, code_of
+from ogpgraph.readmodel.tag_rules import CODED_TYPES
+from ogpgraph.readmodel.tags import code_of
 from ogpgraph.storage.database import Row, iter_chunks
 from ogpgraph.storage.texts import CorruptText
 

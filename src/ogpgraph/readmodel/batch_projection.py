@@ -18,6 +18,7 @@ from ogpgraph.domain.field import Tag
 from ogpgraph.domain.statement import statement_interval
 from ogpgraph.domain.timeline import Timeline, advance_timeline
 from ogpgraph.readmodel.batch_rows import RowBatch
+from ogpgraph.readmodel.dimension_tags import TagDifference
 from ogpgraph.readmodel.earlier_claims import earlier_claims
 from ogpgraph.readmodel.entry import changed_paths
 from ogpgraph.readmodel.entry_query import entry_term
@@ -27,9 +28,9 @@ from ogpgraph.readmodel.open_rows import OpenRows
 from ogpgraph.readmodel.queries import hash_event_id, path_set_term
 from ogpgraph.readmodel.searched_texts import diff_searched_texts
 from ogpgraph.readmodel.states import extend_chain
-from ogpgraph.readmodel.tags import CODE_PATHS, TagDifference, code_of
+from ogpgraph.readmodel.tags import CODE_PATHS, code_of
 from ogpgraph.storage.database import Row
-from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
+from ogpgraph.storage.logged_event import CorruptEvent, LoggedEvent, load_event
 
 log = structlog.stdlib.get_logger(__name__)
 DecodedSave = list[tuple[LoggedEvent, Event]]

@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.field import Tag
+from ogpgraph.readmodel.dimension_tags import FOREVER, DatedTag
 from ogpgraph.readmodel.earlier_claims import EarlierClaim, encode_claim, hash_claim
 from ogpgraph.readmodel.queries import insert_terms, select_terms
 from ogpgraph.readmodel.searched_texts import SearchedText
-from ogpgraph.readmodel.tags import FOREVER, DatedTag
 from ogpgraph.storage.database import Transaction, iter_chunks
 
 MAX_CACHED_TERMS = 50_000

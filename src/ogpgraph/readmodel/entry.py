@@ -22,7 +22,7 @@ from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark
 from ogpgraph.readmodel.states import decode_stored_delta, decompress
 from ogpgraph.storage.database import Row
-from ogpgraph.storage.event_log import CorruptEvent, LoggedEvent, load_event
+from ogpgraph.storage.logged_event import CorruptEvent, LoggedEvent, load_event
 
 FIELDS_OF_VALUES: Final[dict[object, tuple[str, ...]]] = {
     Rating: ("state", "value", "statedAs", "irmReport"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 
-from ogpgraph.readmodel.tags import FOREVER
+from ogpgraph.readmodel.dimension_tags import FOREVER
 
 MAX_POSITION = 2**31 - 1
 """Greater than any position."""

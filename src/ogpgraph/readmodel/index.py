@@ -15,13 +15,13 @@ from typing import Final, TypeVar
 
 from ogpgraph.domain.aggregate import aggregate_type_of
 from ogpgraph.readmodel.bitsets import EMPTY_POSTING, BitReader, Posting, iter_slots, to_bitset, unite
+from ogpgraph.readmodel.dimension_tags import FOREVER, unknown_dimension
 from ogpgraph.readmodel.model_change import ModelChange, TagChange
 from ogpgraph.readmodel.order_builder import OrderBuilder
 from ogpgraph.readmodel.persistent_map import PersistentMap
 from ogpgraph.readmodel.sort_index import KeyBounds, SortIndex, SortOrders
 from ogpgraph.readmodel.sort_keys import BY_CODE, BY_DATA, Order, SortKey
 from ogpgraph.readmodel.streams import TypeStreams
-from ogpgraph.readmodel.tags import FOREVER, unknown_dimension
 
 PRESENT_DAY: Final = FOREVER - 1
 """The day as of which the present is read: after all statements."""

@@ -7,13 +7,13 @@ from operator import itemgetter
 from typing import Final
 
 from ogpgraph.readmodel.bitsets import Posting
+from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.index import PRESENT_DAY, Checkpoint, Index, Values
 from ogpgraph.readmodel.model_change import ModelChange, StreamVersion, TagChange
 from ogpgraph.readmodel.persistent_map import PersistentMap
 from ogpgraph.readmodel.stream_rows import parse_numbers
 from ogpgraph.readmodel.streams import PostingReader, StreamTable
 from ogpgraph.readmodel.tag_history import TagHistory
-from ogpgraph.readmodel.tags import FOREVER
 from ogpgraph.storage.database import Transaction
 
 CHECKED_KEYS: Final = 10_000

@@ -21,6 +21,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel import queries
 from ogpgraph.readmodel.bookmark import ROOT_DIGITS, Bookmark
+from ogpgraph.readmodel.dimension_tags import unknown_dimension
 from ogpgraph.readmodel.index_cache import PresentIndexes
 from ogpgraph.readmodel.index_rows import read_change, read_dimensions
 from ogpgraph.readmodel.model_change import ModelChange
@@ -30,7 +31,6 @@ from ogpgraph.readmodel.read_caches import ReadCaches
 from ogpgraph.readmodel.sort_keys import BY_CODE
 from ogpgraph.readmodel.states import restore_folds
 from ogpgraph.readmodel.streams import StreamTable
-from ogpgraph.readmodel.tags import unknown_dimension
 from ogpgraph.storage.database import Database, DatabaseError, Transaction, iter_chunks
 from ogpgraph.storage.merkle import EMPTY_ROOT
 

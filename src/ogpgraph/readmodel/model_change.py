@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.field import Tag
-from ogpgraph.readmodel.tags import FOREVER, TagDifference
+from ogpgraph.readmodel.dimension_tags import FOREVER, TagDifference
 
 
 class StreamVersion(NamedTuple):

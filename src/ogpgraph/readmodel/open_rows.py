@@ -11,6 +11,7 @@ from ogpgraph.domain.readings import Readings
 from ogpgraph.domain.timeline import Timeline
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.batch_rows import TermKeys
+from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.earlier_claims import decode_earlier
 from ogpgraph.readmodel.queries import select_earlier_claims
 from ogpgraph.readmodel.states import (
@@ -21,7 +22,7 @@ from ogpgraph.readmodel.states import (
     restore_chain,
     restore_fold,
 )
-from ogpgraph.readmodel.tags import FOREVER, AggregateTags, DayCounter, code_of
+from ogpgraph.readmodel.tags import AggregateTags, DayCounter, code_of
 from ogpgraph.storage.database import Row, Transaction, iter_chunks
 
 MAX_OPEN_AGGREGATES = 2_000

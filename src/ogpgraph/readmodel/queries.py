@@ -16,11 +16,12 @@ from hashlib import sha256
 from typing import Generic, TypeVar
 
 from ogpgraph.lazy import cached_property
+from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.entry_query import EntryOrder, EntryQuery, entry_term, where_clause
 from ogpgraph.readmodel.filters import AllOf, Condition
 from ogpgraph.readmodel.index import LISTING, Dimensions
 from ogpgraph.readmodel.sort_keys import BY_CODE, BY_VERSION, Order
-from ogpgraph.readmodel.tags import CHANGED, FOREVER
+from ogpgraph.readmodel.tags import CHANGED
 
 T = TypeVar("T")
 U = TypeVar("U")

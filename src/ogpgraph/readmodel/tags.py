@@ -13,24 +13,10 @@ from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.field import Tag
 from ogpgraph.domain.readings import Readings
 from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY, Timeline, is_dated, turning_days_of
-from ogpgraph.readmodel.dimension_tags import FOREVER, DatedTag, TagDifference, unknown_dimension
+from ogpgraph.readmodel.dimension_tags import FOREVER, DatedTag, TagDifference
 from ogpgraph.readmodel.rule_tags import RuleTags
-from ogpgraph.readmodel.tag_rules import CODED_TYPES, RULES, TagRule
+from ogpgraph.readmodel.tag_rules import RULES, TagRule
 from ogpgraph.readmodel.whole_tags import WholeTags
-
-__all__ = [
-    "CODED_TYPES",
-    "CODE_PATHS",
-    "FOREVER",
-    "OBSERVED",
-    "AggregateTags",
-    "DatedTag",
-    "DayCounter",
-    "TagDifference",
-    "code_of",
-    "compute_tags",
-    "unknown_dimension",
-]
 
 OBSERVED: Final[Tag] = ("observed", "")
 CHANGED: Final[Tag] = ("changedOn", "")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ogpgraph.storage.database import Database
-from ogpgraph.storage.event_log import LoggedEvent, load_event, require_consecutive
+from ogpgraph.storage.logged_event import LoggedEvent, load_event, require_consecutive
 
 _CREATE_TABLE = """
 create table if not exists aggregate_cache (

@@ -14,7 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from eventsourcing.persistence import ApplicationRecorder, IntegrityError, StoredEvent, Subscription
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent, Subscription
 
 from ogpgraph.clock import Clock
 from ogpgraph.storage.append import LogAppend, LogHead, LogNews, Save, read_news
@@ -23,28 +23,12 @@ from ogpgraph.storage.database import Commit, Database, Row, Transaction, iter_c
 from ogpgraph.storage.log_identity import CREATE_LOG_TABLE, insert_log_identity
 from ogpgraph.storage.logged_event import (
     SELECT_EVENTS,
-    CorruptEvent,
     LoggedEvent,
-    canonical_bytes,
-    load_event,
     load_events,
     lost_event,
     require_consecutive,
 )
 from ogpgraph.storage.merkle import Frontier
-
-__all__ = [
-    "AppendCheck",
-    "CorruptEvent",
-    "EventLog",
-    "IntegrityError",
-    "LoggedEvent",
-    "StoredEvent",
-    "canonical_bytes",
-    "create_log",
-    "load_event",
-    "require_consecutive",
-]
 
 MAX_POSITION = 2**62
 MAX_EACH = 100

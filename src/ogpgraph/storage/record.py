@@ -18,8 +18,8 @@ from msgspec import Struct
 
 from ogpgraph.personal import Mark
 from ogpgraph.storage.database import Database, DatabaseError, DataRejected, Row, TablesMissing, Transaction
-from ogpgraph.storage.event_log import canonical_bytes
 from ogpgraph.storage.log_identity import OtherLogShape, require_supported_format
+from ogpgraph.storage.logged_event import canonical_bytes
 from ogpgraph.storage.merkle import Frontier, leaf_hash
 from ogpgraph.storage.payload import compress_payload, decompress_payload
 
