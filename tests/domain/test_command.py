@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
@@ -106,3 +106,10 @@ def test_commands_append_only_declared_events_and_describe_themselves(name: str)
     assert command.permitted
     for text in (command.description, command.input_description, *(each.description for each in command.inputs)):
         assert text.endswith("."), text
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_no_command_states_what_its_sender_has_left_out(name: str) -> None:
+    inputs = [each for declared in COMMANDS[name].inputs for each in (declared, *declared.item_inputs)]
+    stated = {each.name: each.default for each in inputs if each.field and not each.is_required}
+    assert stated == dict.fromkeys(stated, UNSET)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct
 
 from ogpgraph.domain.action_plan import Reference
 from ogpgraph.domain.aggregate import Aggregate
@@ -241,7 +241,7 @@ class CommitmentPart(Struct, frozen=True):
 
     code: Annotated[NewCommitmentCode, Meta(description="The code of the part, such as `FR0044`.")]
     title: Annotated[TextValue, Meta(description="The title.")]
-    number: CommitmentNumber = None
+    number: CommitmentNumber = UNSET
 
 
 class SplitCommitment(Command, frozen=True):

@@ -267,8 +267,8 @@ class AddMilestone(Command, frozen=True):
     number: NewMilestoneNumber
     title: NewTitle
     language: Language = "en"
-    starts_on: StartsOn = None
-    ends_on: EndsOn = None
+    starts_on: StartsOn = UNSET
+    ends_on: EndsOn = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the milestone; raises Conflict if its number is taken by one that was not withdrawn."""
@@ -297,8 +297,8 @@ class ReviseMilestone(Command, frozen=True):
     number: NewMilestoneNumber
     title: NewTitle | UnsetType = UNSET
     language: Language = "en"
-    starts_on: StartsOn = None
-    ends_on: EndsOn = None
+    starts_on: StartsOn = UNSET
+    ends_on: EndsOn = UNSET
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record what has changed; raises Invalid without any field, and NotFound."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ogpgraph.domain.commitment import revise_commitment
@@ -24,6 +26,27 @@ def test_milestone_is_added_revised_and_withdrawn(sample: SampleSystem) -> None:
     withdrawn = sample.reporter.mutate("withdrawMilestone", commitment="FR0001", number="1.2")
     assert withdrawn["milestone"]["status"] == "WITHDRAWN"
     assert kinds_of(withdrawn) == ["MilestoneWithdrawn"]
+
+
+def test_dates_of_a_milestone_stay_where_an_input_leaves_them_out(sample: SampleSystem) -> None:
+    milestone = {"commitment": "FR0001", "number": "1.2"}
+    dates = {"startsOn": "2021", "endsOn": "2022-Q3"}
+    sample.reporter.mutate("addMilestone", **milestone, title="A site", **dates)
+    revised = sample.reporter.mutate("reviseMilestone", **milestone, title="An app")
+    assert [each["path"] for each in revised["entries"][0]["changes"]] == ["milestones/1.2/title/en"]
+    assert dates_of(sample, "1.2") == dates
+    sample.reporter.mutate("withdrawMilestone", **milestone)
+    sample.reporter.mutate("addMilestone", **milestone, title="An app")
+    assert dates_of(sample, "1.2") == dates
+    sample.reporter.mutate("reviseMilestone", **milestone, startsOn=None)
+    assert dates_of(sample, "1.2") == dates | {"startsOn": None}
+
+
+def dates_of(sample: SampleSystem, number: str) -> dict[str, Any]:
+    """Return when a milestone of FR0001 begins and ends."""
+    answer = execute_query(sample.system, '{ commitment(code: "FR0001") { milestones { number startsOn endsOn } } }')
+    (milestone,) = (each for each in answer["commitment"]["milestones"] if each.pop("number") == number)
+    return dict(milestone)
 
 
 @pytest.mark.parametrize("number", ["1.1", "1.1.", " 1.1 ", "1.1-", "01.1", "1.01.", "１.１", "1.1 ."])
