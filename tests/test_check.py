@@ -51,6 +51,9 @@ RECORD_DAMAGE = [
     ("event", "update event set recorded_at = '2000-01-01T00:00:00.000000Z' where position = 5", "leaf"),
     ("event", "update event set save = 1 where position = 5", "it is of save 1, after one of save"),
     ("event", "update event set command = 'tester/other' where command = 'tester/key 1'", "of its command"),
+    ("event", "update event set command = 'other/key 1' where command = 'tester/key 1'", "of its command"),
+    ("event", "update event set command = null where command = 'tester/key 1'", "has lost its command"),
+    ("event", "update event set command = 'tester/key' where position = 2", "of its command"),
     ("event", "delete from event where position = 3", "in place of revision"),
     ("stored_text", "update stored_text set content = 'Other' where reference = :text", "its reference"),
     ("stored_text", "update stored_text set salt = :bytes where reference = :text", "its reference"),
@@ -92,6 +95,15 @@ def test_damage_of_the_record_is_found_and_a_backup_advised(
     assert engine
 
 
+@BOTH_ENGINES
+def test_a_text_that_was_changed_is_not_said_of_the_key_of_the_log(url: str, engine: str) -> None:
+    fill_record(url, commitments=2)
+    text = read_rows(url)["stored_text"][0]["reference"]
+    change(url, "update stored_text set content = 'Other' where reference = :text", text=text)
+    assert {(fault.table, fault.key) for fault in find_faults(url)} == {("stored_text", text)}
+    assert engine
+
+
 @pytest.mark.parametrize(("table", "statement", "key", "problem"), READ_MODEL_DAMAGE)
 @BOTH_ENGINES
 def test_damage_of_the_read_model_is_found_and_a_rebuild_advised(
@@ -112,10 +124,13 @@ def test_events_that_only_the_read_model_still_tells_of_are_missing_and_no_rebui
     url: str, engine: str
 ) -> None:
     fill_record(url, commitments=2)
-    last = read_rows(url)["event"][-1]["position"]
+    before, last = (row["position"] for row in read_rows(url)["event"][-2:])
     change(url, "delete from event where position = :last", last=last)
     faults = [fault for fault in find_faults(url) if fault.table == "event"]
-    assert faults == [Fault("event", str(last), "it is missing, and the read model has its entry")]
+    assert faults == [
+        Fault("event", str(before), "it is the last one of a save that has lost its command"),
+        Fault("event", str(last), "it is missing, and the read model has its entry"),
+    ]
     assert not any("damaged read model" in advice for advice in advise({"event", "projector"}))
     assert engine
 

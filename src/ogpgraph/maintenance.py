@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+from ogpgraph.application.executor import command_id
 from ogpgraph.clock import Clock, format_timestamp, system_clock
 from ogpgraph.domain.aggregate_types import decode_event
 from ogpgraph.domain.errors import StoredEventError
-from ogpgraph.domain.event import event_text_references
+from ogpgraph.domain.event import Envelope, event_text_references
 from ogpgraph.readmodel.history_guard import HOW_TO_ACCEPT, describe_other_history
 from ogpgraph.readmodel.integrity import (
     DumpedReadModel,
@@ -35,7 +37,7 @@ from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import Database, DatabaseError, StorageFull, Transaction
 from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.head_file import HeadUnreadable
-from ogpgraph.storage.integrity import Fault, RecordCheck
+from ogpgraph.storage.integrity import Fault, RecordCheck, find_lost_commands
 from ogpgraph.storage.log_identity import LOG_FORMAT, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.merkle import Frontier
 from ogpgraph.storage.record import (
@@ -232,7 +234,7 @@ def _check_rows(database: Database, state: str, folder: Path, track: Track) -> I
     with database.read_log() as transaction:
         total = count_rows(transaction)
         record = RecordCheck(transaction, events.inspect, total, track("record"))
-        for fault in record.find_faults():
+        for fault in chain(record.find_faults(), find_lost_commands(transaction)):
             has_faults |= fault.table == EVENT.name
             yield fault
     yield from events.find_missing_texts(record.stored_texts)
@@ -316,8 +318,7 @@ class EventCheck:
         except (StoredEventError, ValueError):
             yield "its payload does not have the form of its name and version"
             return
-        idempotency = event.envelope.idempotency
-        if row["command"] is not None and idempotency and not row["command"].endswith(f"/{idempotency.key}"):
+        if row["command"] is not None and row["command"] != _find_command(event.envelope, row["command"]):
             yield "it is not the event of its command"
         for reference in event_text_references(event):
             self._references.setdefault(bytes.fromhex(reference), row["position"])
@@ -327,6 +328,13 @@ class EventCheck:
         for reference, position in self._references.items():
             if reference not in stored:
                 yield Fault(STORED_TEXT.name, reference.hex(), f"it is missing, and event {position} refers to it")
+
+
+def _find_command(envelope: Envelope, generated: str) -> str | None:
+    """Return the id of the command that recorded an event, which nothing else states if it was generated."""
+    if envelope.idempotency:
+        return command_id(envelope.actor, envelope.idempotency)
+    return generated if "/" not in generated else None
 
 
 def _compare_read_model(

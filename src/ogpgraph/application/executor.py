@@ -121,7 +121,7 @@ class CommandExecutor:
         """
         self._require_writable()
         correlated = structs.replace(context, correlation=context.correlation or self.new_id())
-        command = _command_id(context.actor, context.idempotency) if context.idempotency else self.new_id()
+        command = command_id(context.actor, context.idempotency) if context.idempotency else self.new_id()
         submission = Submission(correlated, commands, command, check, follow_saves)
         self._queue.execute(submission)
         return submission.result()
@@ -279,7 +279,7 @@ def _concerns_all(error: Exception) -> bool:
     return isinstance(error, StorageFailure) and not isinstance(error, StorageFull)
 
 
-def _command_id(actor: str, idempotency: Idempotency) -> str:
+def command_id(actor: str, idempotency: Idempotency) -> str:
     """Return the id of a command in the log: each actor has keys of its own. Raises Invalid."""
     if not idempotency.key.isprintable():
         raise Invalid("an idempotency key cannot contain unprintable characters", "idempotencyKey")

@@ -19,6 +19,7 @@ from ogpgraph.storage.record import (
     RecordVerifier,
     Table,
     decode_row,
+    find_text_problems,
     read_table,
 )
 from ogpgraph.storage.texts import TextReferencer
@@ -28,6 +29,9 @@ ProgressCallback = Callable[[int, int], None]
 InspectEvent = Callable[[dict[str, Any]], Iterable[str]]
 """Returns what else is wrong with a row of the log, whose leaf is right."""
 _PROGRESS_ROWS = 500
+_SELECT_SAVES_WITHOUT_COMMAND = (
+    "select max(position) as position from event group by save having max(command) is null order by position"
+)
 _encoder = msgspec.json.Encoder()
 
 
@@ -97,7 +101,14 @@ class RecordCheck:
             self.stored_texts.add(bytes.fromhex(text["reference"]))
         except ValueError:
             return  # that it does not match is said already
-        if self._referencer and self._referencer.create_reference(text["content"])[1] != text["salt"]:
+        is_whole = not any(find_text_problems(text))
+        if is_whole and self._referencer and self._referencer.create_reference(text["content"])[1] != text["salt"]:
             self._other_salts += 1
         if _encoder.encode(find_personal_data(text["content"])).decode() != text["marks"]:
             yield "its marks are not those of the personal data in it"
+
+
+def find_lost_commands(transaction: Transaction) -> Iterator[Fault]:
+    """Yield the saves without the command that recorded them: a repetition of it would be recorded again."""
+    for row in transaction.stream(_SELECT_SAVES_WITHOUT_COMMAND):
+        yield Fault(EVENT.name, str(row["position"]), "it is the last one of a save that has lost its command")
