@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 Clock = Callable[[], datetime]
-_MICROSECOND = timedelta(microseconds=1)
+MICROSECOND: Final = timedelta(microseconds=1)
+"""The difference of a time and the next one."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST = datetime(MINYEAR, 1, 1, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
@@ -99,7 +100,7 @@ def parse_rfc3339(text: str) -> datetime:
 
 def to_microseconds(moment: datetime) -> int:
     """Return a time as the number of microseconds since the beginning of 1970 in UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - _EPOCH) // MICROSECOND
 
 
 def from_microseconds(microseconds: int) -> datetime:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from msgspec import structs
 
+from ogpgraph.clock import from_microseconds
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef, select_current
 from ogpgraph.domain.delta import Delta, SequenceChanges, apply_delta, compare_sequences, select_changed_claims
 from ogpgraph.domain.event import Event, Facts
@@ -31,7 +32,6 @@ from ogpgraph.domain.statement import (
     select_visible_claims,
     source_key,
     statement_interval,
-    to_datetime,
 )
 from ogpgraph.domain.values import Interval, Value, day_of
 
@@ -155,7 +155,7 @@ class Fold:
         elif before.value == value:
             after = before
         else:
-            after = narrow(stated, structs.replace(before, before=to_datetime(last.time)))
+            after = narrow(stated, structs.replace(before, before=from_microseconds(last.time)))
         self._touched[path, key] = Newest(before, after)
         kept = tuple(_shorten([*known, ref]))
         self._sequence_changes.setdefault(path, {})[" ".join(key)] = compare_sequences(stored, kept)

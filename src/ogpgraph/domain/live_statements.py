@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from ogpgraph.clock import to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef, aggregate_type_of
 from ogpgraph.domain.event import Event, Origin
-from ogpgraph.domain.statement import claim_of, narrow, source_key, statement_interval, to_time
+from ogpgraph.domain.statement import claim_of, narrow, source_key, statement_interval
 from ogpgraph.domain.values import Value
 
 ReadEvents = Callable[[Collection[int]], Mapping[int, Event]]
@@ -89,7 +90,7 @@ class LiveStatements:
         return self.ref_of(self.event_at(revision))
 
     def _order_time(self, moment: datetime) -> int:
-        return 0 if self._is_recorded_order else to_time(moment)
+        return 0 if self._is_recorded_order else to_microseconds(moment)
 
     def is_observed(self, key: SourceKey) -> bool:
         """Return whether a source is observed again and again, so that repeating a value confirms that it is so."""

@@ -12,10 +12,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from ogpgraph.clock import from_microseconds, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef
 from ogpgraph.domain.correction import REVERSAL_EVENTS
 from ogpgraph.domain.live_statements import ReadEvents
-from ogpgraph.domain.statement import source_key, statement_interval, to_datetime, to_time
+from ogpgraph.domain.statement import source_key, statement_interval
 from ogpgraph.domain.values import Value
 
 
@@ -66,7 +67,7 @@ def surrounding_statements(
     Events are read only where a source has several statements at a path, or one that was corrected.
     """
     refs, claims = _statement_refs(aggregate, key, read), _claims_by_path(aggregate, key)
-    end = StatementRef(to_time(moment), aggregate.revision + 1)
+    end = StatementRef(to_microseconds(moment), aggregate.revision + 1)
     if any(_needs_older(at_path, end) for at_path in refs.values()):
         refs = _scan_refs(aggregate, key, read)
     around: dict[str, tuple[StatementRef | None, StatementRef | None]] = {}
@@ -91,7 +92,7 @@ def surrounding_statements(
             interval = statement_interval(event)
             return Statement(event.facts[path], interval.before, interval.after)
         claim = claims[path]
-        return Statement(claim.value, to_datetime(ref.time), claim.after)
+        return Statement(claim.value, from_microseconds(ref.time), claim.after)
 
     return {path: Surroundings(statement(path, last), statement(path, after)) for path, (last, after) in around.items()}
 
@@ -133,9 +134,9 @@ def statement_times(
     """
     refs = list(aggregate.sequences.get(path, {}).get(" ".join(key), ()))
     refs = refs or [_implied_ref(claim) for claim in aggregate.claims.get(path, ()) if claim.key == key]
-    if _needs_older(refs, StatementRef(to_time(moment), aggregate.revision + 1)):
+    if _needs_older(refs, StatementRef(to_microseconds(moment), aggregate.revision + 1)):
         refs = _scan_refs(aggregate, key, read).get(path, [])
-    return [(to_datetime(ref.time), ref.revision) for ref in refs if ref.revision]
+    return [(from_microseconds(ref.time), ref.revision) for ref in refs if ref.revision]
 
 
 def _needs_older(refs: list[StatementRef], end: StatementRef) -> bool:
@@ -149,7 +150,7 @@ def _scan_refs(aggregate: Aggregate, key: SourceKey, read: ReadEvents) -> dict[s
     found: dict[str, list[StatementRef]] = {}
     for revision, event in read(live).items():
         if source_key(event) == key:
-            ref = StatementRef(to_time(statement_interval(event).before), revision)
+            ref = StatementRef(to_microseconds(statement_interval(event).before), revision)
             for path in event.facts:
                 if not _is_reverted(aggregate, revision, path, read):
                     insort(found.setdefault(path, []), ref)
@@ -183,7 +184,7 @@ def _statement_refs(aggregate: Aggregate, key: SourceKey, read: ReadEvents) -> d
     for revision, event in (read(amended) if amended else {}).items():
         if source_key(event) != key:
             continue
-        ref = StatementRef(to_time(statement_interval(event).before), revision)
+        ref = StatementRef(to_microseconds(statement_interval(event).before), revision)
         for path in aggregate.amended[revision].keys() & event.facts.keys():
             refs = found.setdefault(path, [])
             index = bisect_left(refs, ref)
@@ -194,7 +195,7 @@ def _statement_refs(aggregate: Aggregate, key: SourceKey, read: ReadEvents) -> d
 
 
 def _implied_ref(claim: Claim) -> StatementRef:
-    return StatementRef(to_time(claim.before), claim.revision)
+    return StatementRef(to_microseconds(claim.before), claim.revision)
 
 
 def _is_claim(

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from msgspec import structs
 
+from ogpgraph.clock import from_microseconds
 from ogpgraph.domain.aggregate import Claim, SourceKey
 from ogpgraph.domain.event import Event, Origin
 from ogpgraph.domain.values import FIRST_YEAR, Interval, Value, day_of, period_interval
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ALWAYS = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
 """When what the tables of this program say became so: they give no time, and are read when a source happens to name a
 member for the first time, so it holds from the first year on that a date may have."""
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def statement_interval(event: Event) -> Interval:
@@ -56,16 +55,6 @@ def select_visible_claims(claims: Sequence[Claim]) -> tuple[Claim, ...]:
 
 def is_within_day(time: int, claims: Sequence[Claim]) -> bool:
     """Return whether of the claims of the day of a time one is earlier and one is later."""
-    moment = to_datetime(time)
+    moment = from_microseconds(time)
     same_day = [claim.before for claim in claims if day_of(claim.before) == day_of(moment)]
     return bool(same_day) and min(same_day) < moment < max(same_day)
-
-
-def to_time(moment: datetime) -> int:
-    """Return a moment in microseconds since 1970, by which references order statements."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def to_datetime(time: int) -> datetime:
-    """Return the moment of a time in microseconds since 1970."""
-    return _EPOCH + time * _MICROSECOND

@@ -8,12 +8,13 @@ day the first matters (as what was to come) and the last (as what was decided); 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from ogpgraph.clock import MICROSECOND
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.delta import Delta, apply_delta
 from ogpgraph.domain.event import Event
@@ -28,7 +29,6 @@ FIRST_DAY: Final = 0
 _UNDATED: Final = frozenset({"code", "codes", "key", "member", "mergedInto"})
 """The first segments of paths that depend on the position alone: a code means the same thing at every date, and nothing
 passes from one member to another."""
-_MICROSECOND = timedelta(microseconds=1)
 by_source = attrgetter("key")
 """Returns the source key of a claim, by which earlier claims are sorted and grouped."""
 EarlierClaims = Mapping[str, tuple[Claim, ...]]
@@ -87,8 +87,8 @@ def last_instant(day: int) -> datetime:
 @lru_cache(maxsize=10_000)  # claims of one event have them in common
 def turning_days_of(after: datetime | None, before: datetime) -> tuple[int, int, int]:
     """Return the days on which a claim of an interval changes a state; FIRST_DAY where it is not known since when."""
-    since = FIRST_DAY if after is None else day_of(after + _MICROSECOND)
-    return since, day_of(before), day_of(before + _MICROSECOND)
+    since = FIRST_DAY if after is None else day_of(after + MICROSECOND)
+    return since, day_of(before), day_of(before + MICROSECOND)
 
 
 @lru_cache(maxsize=20_000)  # most aggregates have the same paths

@@ -13,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 
 from msgspec import Struct, structs
 
+from ogpgraph.clock import MICROSECOND
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.code import code_stream, resolve_code
@@ -349,7 +350,7 @@ def _state_after_own_claims(aggregate: Aggregate, event: Event) -> Event:
     last = max(own, default=None)
     if last is None or not envelope.time <= last <= envelope.time + MAX_CLOCK_DIFFERENCE:
         return event
-    return structs.replace(event, envelope=structs.replace(envelope, time=last + timedelta(microseconds=1)))
+    return structs.replace(event, envelope=structs.replace(envelope, time=last + MICROSECOND))
 
 
 def _restrict_evidence(evidence: tuple[Evidence, ...], facts: Facts) -> Iterator[Evidence]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta, Struct, field
 
+from ogpgraph.clock import MICROSECOND
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.vocabulary import RatingState, RatingValue
 
@@ -114,7 +115,6 @@ class Interval(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     after: AwareDateTime | None = None
 
 
-_MICROSECOND = timedelta(microseconds=1)
 _MONTHS = {
     "S1": ("01", "06"),
     "S2": ("07", "12"),
@@ -199,7 +199,7 @@ def period_interval(period: str, stated_at: datetime) -> Interval:
     begin, end = datetime.combine(first, time.min, UTC), datetime.combine(last, time.max, UTC)
     if begin <= stated_at < end:
         end = stated_at
-    return Interval(before=end, after=begin - _MICROSECOND)
+    return Interval(before=end, after=begin - MICROSECOND)
 
 
 def is_translated(value: Value | None) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Annotated, Final
 
 import strawberry
 
+from ogpgraph.clock import MICROSECOND
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.review import rating_dimension
@@ -225,7 +226,7 @@ def _find_past(snapshot: Snapshot, moment: datetime, clock: TimelineClock) -> Sn
     """Return the snapshot at a moment of a clock, None before the first entry."""
     if clock is TimelineClock.EFFECTIVE:
         # The end of a period is the first instant of the next; the last instant before it is that of a day.
-        return snapshot.as_of(day_of(moment - timedelta(microseconds=1)))
+        return snapshot.as_of(day_of(moment - MICROSECOND))
     # Never past the position that is read: entries recorded later must not change the answer at it.
     past = snapshot.session.find_last_before(moment, snapshot.position)
     return past.as_of(snapshot.day) if past else None

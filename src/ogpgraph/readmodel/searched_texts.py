@@ -8,10 +8,10 @@ the record takes all its words with it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from ogpgraph.clock import MICROSECOND
 from ogpgraph.domain.aggregate import Aggregate, Claim, can_be_current
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.errors import Invalid
@@ -21,8 +21,6 @@ from ogpgraph.domain.timeline import DATED_TYPES, FIRST_DAY
 from ogpgraph.domain.values import day_of, value_text_references
 from ogpgraph.readmodel.dimension_tags import FOREVER
 from ogpgraph.readmodel.entry_query import entry_term
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class SearchedText(NamedTuple):
@@ -134,7 +132,7 @@ def _texts_of_claim(path: str, claim: Claim, *, is_required: bool) -> list[Searc
         return []
     first_day = day_of(claim.before)
     if is_required:  # shown already while it is unknown whether it was so
-        first_day = FIRST_DAY if claim.after is None else min(first_day, day_of(claim.after + _MICROSECOND))
+        first_day = FIRST_DAY if claim.after is None else min(first_day, day_of(claim.after + MICROSECOND))
     return [SearchedText(path, text, first_day, FOREVER) for text in value_text_references(claim.value)]
 
 

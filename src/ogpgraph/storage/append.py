@@ -7,12 +7,12 @@ others have appended since: if that is nothing that his decision rests on, it st
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
-from ogpgraph.clock import Clock, format_timestamp
+from ogpgraph.clock import MICROSECOND, Clock, format_timestamp
 from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.database import Commit, Parameters, Row, Transaction, UniqueViolation
 from ogpgraph.storage.logged_event import LoggedEvent, hash_leaf, load_event
@@ -21,7 +21,6 @@ from ogpgraph.storage.texts import build_rows, insert_rows
 
 MAX_NEWS: Final = 500
 """After more events than these, whoever has seen the head before them has to read everything anew."""
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 _SELECT_LAST = (
     "select position, stream, revision, topic, payload, recorded_at, leaf, save, command from event "
@@ -161,7 +160,7 @@ class LogAppend:
         # Under the log's lock, so that recorded time strictly increases with position even if the clock goes back.
         now, before = self._clock(), datetime.fromisoformat(last) if last else None
         self._clock_guard.require_plausible(now, before)
-        return max(now, before + _MICROSECOND) if before else now
+        return max(now, before + MICROSECOND) if before else now
 
 
 def read_news(transaction: Transaction, since: LogHead | None) -> LogNews:
@@ -193,7 +192,7 @@ def _to_head(row: Row) -> LogHead:
 
 def _build_rows(save: Save, number: int, moment: datetime) -> list[dict[str, Any]]:
     rows = [
-        _build_row(event, payload, format_timestamp(moment + n * _MICROSECOND), number)
+        _build_row(event, payload, format_timestamp(moment + n * MICROSECOND), number)
         for n, (event, payload) in enumerate(zip(save.events, save.payloads, strict=True))
     ]
     if rows:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from msgspec import structs
 
-from ogpgraph.clock import format_timestamp
+from ogpgraph.clock import MICROSECOND, format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.event import Cause, Evidence, Facts, Origin
 from ogpgraph.domain.source import observations, source_id
@@ -32,8 +32,6 @@ Spans = dict[str, tuple[int, int]]
 
 Says = Callable[[str, datetime, Observation], bool]
 """Returns whether an observation, made at a time, says something, or that there is nothing, at a path."""
-
-_SMALLEST_STEP = timedelta(microseconds=1)
 
 
 def says_all(_path: str, _time: datetime, _observation: Observation) -> bool:
@@ -183,7 +181,7 @@ def _separate_times(observation: SourceObservation, history: ObservationHistory)
     """Return the observation at a time at which no other bytes were observed, a few microseconds later if need be."""
     hashes = {time: recorded.content_hash for time, recorded in history}
     while hashes.get(observation.observed_at, observation.content_hash) != observation.content_hash:
-        observation = replace(observation, observed_at=observation.observed_at + _SMALLEST_STEP)
+        observation = replace(observation, observed_at=observation.observed_at + MICROSECOND)
     return observation
 
 
