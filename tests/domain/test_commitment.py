@@ -1,4 +1,4 @@
-"""Commitments: milestones, languages, and the events that state new facts."""
+"""Commitments: languages, and the events that state new facts."""
 
 import pytest
 
@@ -9,26 +9,8 @@ from ogpgraph.domain.commitment import decide_events
 from ogpgraph.domain.commitment_fields import is_listed_only
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.milestone import milestone_numbers, natural_sort_key
 from ogpgraph.domain.values import TextListValue, TranslationKind, is_translated
 from tests.domain.events import HEADER, NARRATIVE, SIBLING_LIST, build_aggregate, text_value
-
-
-def test_milestones_are_sorted_naturally() -> None:
-    numbers = ["14.10", "14.2", "A-2", "14", "2", "A-10", "14.2.1", "9"]
-    subject = build_aggregate(({f"milestones/{number}/title/en": text_value("a") for number in numbers}, {}))
-    assert milestone_numbers(subject) == ["A-2", "A-10", "2", "9", "14", "14.2", "14.2.1", "14.10"]
-
-
-@pytest.mark.parametrize("numbers", [["1", "2", "10"], ["1.9", "1.10"], ["3-a", "3-b"], ["A", "1"]])
-def test_published_numbers_are_sorted_naturally(numbers: list[str]) -> None:
-    reversed_numbers = numbers[::-1]
-    assert sorted(reversed_numbers, key=natural_sort_key) == numbers
-
-
-def test_a_milestone_without_claims_is_gone() -> None:
-    path = "milestones/1/title/en"
-    assert milestone_numbers(build_aggregate(({path: text_value("a")}, {"on": 1}), ({path: None}, {"on": 2}))) == []
 
 
 def test_the_languages_of_a_commitment_are_those_of_its_title_and_description() -> None:

@@ -24,7 +24,7 @@ from ogpgraph.domain.correction import CorrectedField
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Facts
 from ogpgraph.domain.irm_database import PLAIN_CELL, DatabaseCell
-from ogpgraph.domain.milestone import normalize_milestone_path
+from ogpgraph.domain.milestone_number import normalize_milestone_path
 from ogpgraph.domain.source import CREDENTIALS
 from ogpgraph.domain.state_id import require_plain_id
 from ogpgraph.domain.text import has_visible_character, normalize_text

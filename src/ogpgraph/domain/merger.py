@@ -19,7 +19,7 @@ from ogpgraph.domain.errors import Conflict, Invalid
 from ogpgraph.domain.event import Evidence, Facts
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.link import INVERSE, add_links, remove_links, require_no_cycle
-from ogpgraph.domain.milestone import RENUMBERED_TO, milestone_numbers
+from ogpgraph.domain.milestone_number import find_new_number, milestone_numbers
 from ogpgraph.domain.restatement import restated_claims
 from ogpgraph.domain.roles import ADMINISTRATORS
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
@@ -87,7 +87,7 @@ def _conflicting_milestones(merged: Aggregate, remaining: Aggregate) -> list[str
     return [
         number
         for number in milestone_numbers(merged)
-        if _titles_differ(merged, remaining, number) or remaining.value(f"milestones/{number}/{RENUMBERED_TO}")
+        if _titles_differ(merged, remaining, number) or find_new_number(remaining, number)
     ]
 
 

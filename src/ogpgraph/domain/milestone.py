@@ -5,13 +5,10 @@ A milestone has no identity without its commitment: its facts are facts of the c
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Annotated
 
-from msgspec import UNSET, Meta, UnsetType, structs
+from msgspec import UNSET, Meta, UnsetType
 
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
@@ -22,14 +19,21 @@ from ogpgraph.domain.command import (
     Command,
     CommandType,
     CommitmentReference,
-    Format,
     Language,
     Refusals,
     stated_facts,
 )
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Facts, NewEvent
-from ogpgraph.domain.field import PATH_SEGMENTS, DerivedDimension, Field, Filter, FilterKind, Tag, fields_by_name
+from ogpgraph.domain.field import DerivedDimension, Field, Filter, FilterKind, Tag, fields_by_name
+from ogpgraph.domain.milestone_number import (
+    RENUMBERED_TO,
+    MilestoneNumber,
+    NewMilestoneNumber,
+    find_milestone_numbers,
+    find_new_number,
+    milestone_numbers,
+)
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import PartialDate, TextValue
@@ -89,60 +93,10 @@ MILESTONE_EVENTS = (
 """The events of a commitment that state facts of one of its milestones."""
 
 
-RENUMBERED_TO = "renumberedTo"
-_RENUMBERED = f"/{RENUMBERED_TO}"
-"""The last segment of the path at which the former number of a milestone leads to its number."""
-_LEADING_ZEROS = re.compile(r"(?<![0-9A-Za-z])0+(?=[0-9])")
-
-
-def normalize_milestone_number(number: str) -> str:
-    """Return a published number in the one form in which it identifies a milestone: ` 01.1a. ` is `1.1A`.
-
-    Full-width and other compatibility characters become plain ones, letters capitals. Spaces around the number, dots
-    and hyphens at its end, and zeros at the beginning of its parts go. Everything else stays as published.
-    """
-    plain = unicodedata.normalize("NFKC", number).strip().rstrip(".- ")
-    return _LEADING_ZEROS.sub("", plain).upper()
-
-
-def normalize_milestone_path(path: str) -> str:
-    """Return a path with the number of its milestone normalized, any other path as it is."""
-    first, _, rest = path.partition("/")
-    number, separator, field = rest.partition("/")
-    return (
-        f"{first}/{normalize_milestone_number(number)}{separator}{field}" if first == "milestones" and number else path
-    )
-
-
-def milestone_numbers(commitment: Aggregate) -> list[str]:
-    """Return the numbers of a commitment's milestones in natural order (14.2 before 14.10)."""
-    if "milestones" not in commitment.cache:
-        numbers = _find_numbers(commitment.paths_under("milestones/"))
-        commitment.cache["milestones"] = sorted(numbers, key=natural_sort_key)
-    return list(commitment.cache["milestones"])
-
-
-def _find_numbers(paths: Iterable[str]) -> set[str]:
-    """Return the numbers of the milestones that paths are about."""
-    return {number for number in map(_find_number, paths) if number is not None}
-
-
-@lru_cache(maxsize=10_000)  # most commitments number their milestones alike
-def _find_number(path: str) -> str | None:
-    """Return the number of the milestone that a path is about, None if it says which other number that has now."""
-    return None if path.endswith(_RENUMBERED) else path.split("/", 2)[1]
-
-
-@lru_cache(maxsize=10_000)
-def natural_sort_key(number: str) -> tuple[tuple[int, str], ...]:
-    """Return a key that sorts published numbers by the value of their parts."""
-    return tuple((int(part), "") if part.isdigit() else (-1, part) for part in number.replace("-", ".").split("."))
-
-
 def milestone_tags(commitment: Aggregate) -> Iterable[Tag]:
     """Yield the status and the due date of each milestone in one value: a filter asks for both of the same one."""
     current = commitment.current_claims
-    for number in _find_numbers(path for path in current if path.startswith("milestones/")):
+    for number in find_milestone_numbers(path for path in current if path.startswith("milestones/")):
         stated = (current.get(f"milestones/{number}/{name}") for name in ("status", "endsOn"))
         yield "milestone", "|".join(str(claim.value) if claim else "" for claim in stated)
 
@@ -164,7 +118,7 @@ MILESTONE_DIMENSIONS = (
 def milestone_facts(commitment: Aggregate, number: str, facts: Facts) -> Facts:
     """Return facts of a milestone under their paths in the commitment; raises NotFound if there is no milestone."""
     if number not in milestone_numbers(commitment):
-        now = commitment.string(f"milestones/{number}/{RENUMBERED_TO}")
+        now = find_new_number(commitment, number)
         hint = f": it is {now} now" if now else ""
         raise NotFound(f"{commitment.string('code')} has no milestone {number}{hint}", "number")
     return {f"milestones/{number}/{path}": value for path, value in facts.items()}
@@ -236,21 +190,6 @@ def withdraw_milestone(
 
 UNKNOWN_MILESTONE = "if the commitment or the milestone is unknown"
 
-_NUMBER_FORMAT = Format(
-    PATH_SEGMENTS["{number}"], "the number of a milestone as published, such as 14.1", normalize_milestone_number
-)
-MilestoneNumber = Annotated[
-    str,
-    Meta(
-        description="The number of the milestone as published, such as `14.1`: up to 16 letters, digits, dots and "
-        "hyphens. Case, spaces around it, dots and hyphens at its end and leading zeros do not matter."
-    ),
-    _NUMBER_FORMAT,
-]
-NewMilestoneNumber = Annotated[
-    MilestoneNumber, structs.replace(_NUMBER_FORMAT, pattern=rf"(?!.*[.\-]{{2}}){_NUMBER_FORMAT.pattern}")
-]
-"""A number that a milestone gets: one dot or hyphen between two parts. What was recorded before may have several."""
 ProgressReport = Annotated[
     TextValue | None,
     Meta(description="The progress report; its evidence belongs in `source`. Omitted: no report."),

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from ogpgraph.domain.aggregate import Aggregate
-from ogpgraph.domain.milestone import milestone_numbers
+from ogpgraph.domain.milestone_number import milestone_numbers
 from ogpgraph.domain.review import choose_rating, ratings_of
 from ogpgraph.domain.values import last_day
 from ogpgraph.domain.vocabulary import CommitmentStatus, Indicator, MilestoneStatus, RatingValue

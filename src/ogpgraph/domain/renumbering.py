@@ -14,12 +14,13 @@ from ogpgraph.domain.command import Command, CommandType, CommitmentReference, R
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Event, Facts
 from ogpgraph.domain.field import PATH_SEGMENTS, Field
-from ogpgraph.domain.milestone import (
+from ogpgraph.domain.milestone import UNKNOWN_MILESTONE, milestone_facts
+from ogpgraph.domain.milestone_number import (
     RENUMBERED_TO,
-    UNKNOWN_MILESTONE,
     MilestoneNumber,
     NewMilestoneNumber,
-    milestone_facts,
+    find_new_number,
+    is_renumbering,
     milestone_numbers,
 )
 from ogpgraph.domain.restatement import restated_claims
@@ -77,7 +78,7 @@ def renumberings(event: Event) -> Iterator[tuple[str, str]]:
     """Yield the numbers of the milestones that an event renumbered, each with its new number."""
     if event.name == "MilestoneRenumbered":
         for path, value in event.facts.items():
-            if path.endswith(f"/{RENUMBERED_TO}") and isinstance(value, str):
+            if is_renumbering(path) and isinstance(value, str):
                 yield path.split("/")[1], value
 
 
@@ -106,7 +107,7 @@ def _followed_path(commitment: Aggregate, path: str) -> str:
     first, number, rest = path.split("/", 2)
     existing, visited = milestone_numbers(commitment), {number}
     while number not in existing:
-        now = commitment.string(f"{first}/{number}/{RENUMBERED_TO}")
+        now = find_new_number(commitment, number)
         if now is None or now in visited:
             break
         number = now

@@ -12,6 +12,7 @@ from msgspec import structs
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, aggregate_type_of
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.fold import amended_value, replay
+from ogpgraph.domain.milestone_number import is_renumbering
 from ogpgraph.domain.statement import source_key
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
@@ -119,7 +120,7 @@ def _iter_restating(uow: UnitOfWork, commitment: Aggregate) -> Iterator[_Restati
 
 
 def _iter_renumbering(uow: UnitOfWork, commitment: Aggregate) -> Iterator[_Restating]:
-    if not any(path.endswith("/renumberedTo") for path in commitment.claims):
+    if not any(map(is_renumbering, commitment.claims)):
         return
     for revision in range(1, commitment.revision + 1):
         event = uow.read_events(commitment.id, [revision])[revision]

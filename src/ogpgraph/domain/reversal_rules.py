@@ -12,7 +12,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.link import require_no_cycle
-from ogpgraph.domain.milestone import RENUMBERED_TO, milestone_numbers
+from ogpgraph.domain.milestone_number import is_renumbering, milestone_numbers
 from ogpgraph.domain.renumbering import renumberings
 from ogpgraph.domain.unit_of_work import UnitOfWork
 
@@ -63,12 +63,12 @@ def _is_emptied(commitment: Aggregate, number: str) -> bool:
     """Return whether nothing is stated of a milestone any more, by something that is stated later."""
     paths = [path for path in commitment.claims if path.startswith(f"milestones/{number}/")]
     is_stated = number in milestone_numbers(commitment)
-    return not is_stated and any(not path.endswith(f"/{RENUMBERED_TO}") for path in paths)
+    return not is_stated and not all(map(is_renumbering, paths))
 
 
 def _moved_milestones(uow: UnitOfWork, before: Aggregate, after: Aggregate) -> Iterator[tuple[str, str]]:
     """Yield the numbers that milestones have before a reversal, each with the number that it has afterwards."""
-    if not any(path.endswith(f"/{RENUMBERED_TO}") for path in (*before.claims, *after.claims)):
+    if not any(map(is_renumbering, (*before.claims, *after.claims))):
         return
     changed = before.withdrawn.keys() ^ after.withdrawn.keys()
     for revision, event in sorted(uow.read_events(after.id, changed).items()):

@@ -24,7 +24,8 @@ from ogpgraph.domain.aggregate_types import COMMITMENT
 from ogpgraph.domain.commitment_fields import is_listed_only
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.member import MEMBER
-from ogpgraph.domain.milestone import MILESTONE_FIELDS, milestone_numbers
+from ogpgraph.domain.milestone import MILESTONE_FIELDS
+from ogpgraph.domain.milestone_number import milestone_numbers
 from ogpgraph.domain.overdue import OverdueBasis, find_overdue
 from ogpgraph.domain.values import TextValue
 from ogpgraph.domain.vocabulary import CoCreation, CoCreationValue, Stage

@@ -17,7 +17,7 @@ from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.command import Returned
 from ogpgraph.domain.correction import RecordedEntry
 from ogpgraph.domain.errors import RefusalCode
-from ogpgraph.domain.milestone import normalize_milestone_number
+from ogpgraph.domain.milestone_number import normalize_milestone_number
 from ogpgraph.domain.unit_of_work import Receipt
 from ogpgraph.graphql.accounts import Account
 from ogpgraph.graphql.changes import Change

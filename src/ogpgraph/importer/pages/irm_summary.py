@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import NamedTuple
 
-from ogpgraph.domain.milestone import normalize_milestone_number
+from ogpgraph.domain.milestone_number import normalize_milestone_number
 from ogpgraph.domain.vocabulary import Indicator, RatingState, Stage
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue, Remark
 from ogpgraph.importer.pages.label_matching import SUMMARY_FIELDS, split_at_labels

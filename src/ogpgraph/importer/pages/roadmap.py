@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from ogpgraph.domain.milestone import normalize_milestone_number
+from ogpgraph.domain.milestone_number import normalize_milestone_number
 from ogpgraph.importer.pages.extraction import ExtractedFacts, ExtractedValue
 from ogpgraph.importer.pages.irm_summary import MILESTONE_LINE, NUMBERED_LINE
 from ogpgraph.importer.pages.labels import Labels

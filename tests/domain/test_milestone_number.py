@@ -1,4 +1,4 @@
-"""The numbers of milestones have one form, whatever was published."""
+"""The numbers of milestones have one form, whatever was published, and a natural order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ogpgraph.domain.field import PATH_SEGMENTS
-from ogpgraph.domain.milestone import milestone_numbers, normalize_milestone_number, normalize_milestone_path
+from ogpgraph.domain.milestone_number import (
+    milestone_numbers,
+    natural_sort_key,
+    normalize_milestone_number,
+    normalize_milestone_path,
+)
 from tests.domain.events import build_aggregate, text_value
 
 
@@ -50,3 +55,20 @@ def test_normalizing_again_changes_nothing(published: str) -> None:
 def test_a_former_number_is_no_milestone() -> None:
     facts = {"milestones/1/renumberedTo": "2", "milestones/2/title/en": text_value("a")}
     assert milestone_numbers(build_aggregate((facts, {}))) == ["2"]
+
+
+def test_milestones_are_sorted_naturally() -> None:
+    numbers = ["14.10", "14.2", "A-2", "14", "2", "A-10", "14.2.1", "9"]
+    subject = build_aggregate(({f"milestones/{number}/title/en": text_value("a") for number in numbers}, {}))
+    assert milestone_numbers(subject) == ["A-2", "A-10", "2", "9", "14", "14.2", "14.2.1", "14.10"]
+
+
+@pytest.mark.parametrize("numbers", [["1", "2", "10"], ["1.9", "1.10"], ["3-a", "3-b"], ["A", "1"]])
+def test_published_numbers_are_sorted_naturally(numbers: list[str]) -> None:
+    reversed_numbers = numbers[::-1]
+    assert sorted(reversed_numbers, key=natural_sort_key) == numbers
+
+
+def test_a_milestone_without_claims_is_gone() -> None:
+    path = "milestones/1/title/en"
+    assert milestone_numbers(build_aggregate(({path: text_value("a")}, {"on": 1}), ({path: None}, {"on": 2}))) == []
