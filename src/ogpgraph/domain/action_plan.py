@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import AggregateType, EventType, Period
-from ogpgraph.domain.clearing import changes_by_source
+from ogpgraph.domain.clearing import append_changes, changes_by_source
 from ogpgraph.domain.command import Command, CommandType, Language, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Invalid, NotFound
 from ogpgraph.domain.event import Cause, Facts, NewEvent
@@ -192,8 +192,7 @@ def conclude_action_plan(
     uow: UnitOfWork, plan: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record that a plan has ended."""
-    for changes, stated_by in changes_by_source(plan, facts, provenance):
-        uow.append(plan.id, "ActionPlanConcluded", changes, stated_by)
+    append_changes(uow, plan, "ActionPlanConcluded", facts, provenance)
 
 
 # Commands

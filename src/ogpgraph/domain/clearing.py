@@ -1,4 +1,4 @@
-"""Clearing: a person's null takes away what people stated."""
+"""Changed facts of an aggregate by source, and clearing: a person's null takes away what people stated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from msgspec import structs
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Facts, Origin
-from ogpgraph.domain.unit_of_work import Provenance, changed_facts
+from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork, changed_facts
+
+
+def append_changes(uow: UnitOfWork, aggregate: Aggregate, name: str, facts: Facts, provenance: Provenance) -> None:
+    """Append the facts that differ from the current ones, an event for each source; raises as `changes_by_source`."""
+    for changes, stated_by in changes_by_source(aggregate, facts, provenance):
+        uow.append(aggregate.id, name, changes, stated_by)
 
 
 def changes_by_source(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Iterator[tuple[Facts, Provenance]]:

@@ -14,7 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ogpgraph.domain.action_plan import UNKNOWN_PLAN, ActionPlanReference, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.clearing import changes_by_source
+from ogpgraph.domain.clearing import append_changes, changes_by_source
 from ogpgraph.domain.code import code_path
 from ogpgraph.domain.command import (
     UNKNOWN_COMMITMENT,
@@ -154,9 +154,7 @@ def translate_commitment(
     uow: UnitOfWork, commitment: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record texts in another language."""
-    translating = provenance.with_cause(Cause.TRANSLATION)
-    for changes, stated_by in changes_by_source(commitment, facts, translating):
-        uow.append(commitment.id, "CommitmentTranslated", changes, stated_by)
+    append_changes(uow, commitment, "CommitmentTranslated", facts, provenance.with_cause(Cause.TRANSLATION))
 
 
 def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Provenance = REPORTED_BY_PERSON) -> None:

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from ogpgraph.clock import format_timestamp
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.clearing import changes_by_source
+from ogpgraph.domain.clearing import append_changes
 from ogpgraph.domain.command import (
     UNKNOWN_COMMITMENT,
     Command,
@@ -150,17 +150,14 @@ def add_milestone(
         raise Conflict(f"{commitment.string('code')} already has a milestone {number}", "number")
     added: Facts = {f"{path}/status": None, f"{path}/{RENUMBERED_TO}": None}
     added |= {f"{path}/{each}": value for each, value in facts.items()}
-    for changes, stated_by in changes_by_source(commitment, added, provenance):
-        uow.append(commitment.id, "MilestoneAdded", changes, stated_by)
+    append_changes(uow, commitment, "MilestoneAdded", added, provenance)
 
 
 def revise_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
-    """Record changed facts of a milestone; raises NotFound, and Conflict as `changes_by_source` does."""
-    absolute = milestone_facts(commitment, number, facts)
-    for changes, stated_by in changes_by_source(commitment, absolute, provenance):
-        uow.append(commitment.id, "MilestoneRevised", changes, stated_by)
+    """Record changed facts of a milestone; raises NotFound, and Conflict as `append_changes` does."""
+    append_changes(uow, commitment, "MilestoneRevised", milestone_facts(commitment, number, facts), provenance)
 
 
 def complete_milestone(

@@ -9,7 +9,7 @@ from msgspec import Meta, structs
 
 from ogpgraph.domain.aggregate import Aggregate, Claim
 from ogpgraph.domain.aggregate_type import EventType
-from ogpgraph.domain.clearing import changes_by_source
+from ogpgraph.domain.clearing import append_changes
 from ogpgraph.domain.command import Command, CommandType, CommitmentReference, Refusals
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.event import Event, Facts
@@ -60,8 +60,7 @@ def renumber_milestone(
         raise Conflict(f"{commitment.string('code')} already has a milestone {new_number}", "newNumber")
     former, new = f"milestones/{number}/", f"milestones/{new_number}/"
     links: Facts = {former + RENUMBERED_TO: new_number, new + RENUMBERED_TO: None}
-    for changes, stated_by in changes_by_source(commitment, links, provenance):
-        uow.append(commitment.id, "MilestoneRenumbered", changes, stated_by)
+    append_changes(uow, commitment, "MilestoneRenumbered", links, provenance)
     moved = [
         (path, _restated_at(commitment, new + path.removeprefix(former), claim))
         for path, claims in commitment.claims.items()
