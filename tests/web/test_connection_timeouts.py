@@ -14,6 +14,7 @@ import uvicorn
 
 from ogpgraph.settings import Settings
 from ogpgraph.web.connection_timeouts import HEADER_TIMEOUT_SECONDS, MAX_PIPELINED, HeaderTimeoutProtocol
+from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
 from ogpgraph.web.request import MAX_URL_BYTES
 from tests.web.sample_app import build_sample_app, serve_in_thread
 
@@ -30,7 +31,9 @@ class ImpatientProtocol(HeaderTimeoutProtocol):
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[tuple[str, int]]:
-    config = uvicorn.Config(build_sample_app(), http=ImpatientProtocol, log_config=None, timeout_keep_alive=300)
+    config = uvicorn.Config(
+        build_sample_app(), http=ImpatientProtocol, ws=WebSocketProtocol, log_config=None, timeout_keep_alive=300
+    )
     with serve_in_thread(config) as address:
         yield address
 
@@ -122,6 +125,9 @@ LINES = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 500) for number in range(140)
         pytest.param(CHUNKED + b"1\r\n \r\n" * 5_000, b" 413 ", id="many chunks"),
         pytest.param(HEAD * 100, b" 429 ", id="many requests at once"),
         pytest.param(HANDSHAKE + b"X: %s\r\n\r\n" % (b"y" * 8_200), b" 431 ", id="a long header of a handshake"),
+        pytest.param(HANDSHAKE + b"Content-Length: 2\r\n\r\n{}", b" 400 ", id="a handshake with a body"),
+        pytest.param(HANDSHAKE + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b" 400 ", id="one in chunks"),
+        pytest.param(HANDSHAKE.replace(b"GET", b"POST") + b"Content-Length: 2\r\n\r\n{}", b" 400 ", id="a POST"),
         pytest.param(b"\x16\x03\x01\x02\x00", b" 400 ", id="TLS"),
     ],
 )

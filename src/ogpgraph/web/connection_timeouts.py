@@ -16,8 +16,8 @@ import msgspec
 from ogpgraph.error_code import ErrorCode
 from ogpgraph.web.error_codes import RequestErrorCode
 from ogpgraph.web.errors import error_payload
+from ogpgraph.web.ignored_upgrades import IgnoredUpgradeProtocol
 from ogpgraph.web.request import MAX_URL_BYTES
-from ogpgraph.web.whole_response import WholeResponseProtocol
 
 WRITE_TIMEOUT_SECONDS: Final = 30.0
 HEADER_TIMEOUT_SECONDS: Final = 15.0
@@ -97,7 +97,7 @@ class WriteTimeoutMixin(asyncio.Protocol):
             self._write_timer = None
 
 
-class HeaderTimeoutProtocol(WriteTimeoutMixin, WholeResponseProtocol):
+class HeaderTimeoutProtocol(WriteTimeoutMixin, IgnoredUpgradeProtocol):
     """uvicorn's HTTP protocol, which closes a connection that does not send a whole header in `header_timeout_seconds`.
 
     The time starts with the connection, and again with the first byte after a response. A request that exceeds a limit
@@ -216,7 +216,7 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, WholeResponseProtocol):
             self._send_rejection(rejection)
 
     def _send_rejection(self, rejection: Rejection) -> None:
-        self.transport.write(_encode_rejection(rejection))
+        self.transport.write(encode_rejection(rejection))
         # What the client is still sending is dropped: a connection that is closed on it would lose the response.
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -263,7 +263,8 @@ class HeaderTimeoutProtocol(WriteTimeoutMixin, WholeResponseProtocol):
             self.transport.close()
 
 
-def _encode_rejection(rejection: Rejection) -> bytes:
+def encode_rejection(rejection: Rejection) -> bytes:
+    """Return the whole response that rejects a request, after which the connection ends."""
     status = HTTPStatus(rejection.code.status)
     body = msgspec.json.encode(error_payload(rejection.message, code=rejection.code))
     head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json; charset=utf-8\r\n"

@@ -16,8 +16,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from ogpgraph.readmodel.bookmark import Bookmark
-from ogpgraph.web.connection_timeouts import BODY_GRACE_SECONDS, WriteTimeoutMixin
-from ogpgraph.web.error_codes import CloseCode
+from ogpgraph.web.connection_timeouts import BODY_GRACE_SECONDS, Rejection, WriteTimeoutMixin, encode_rejection
+from ogpgraph.web.error_codes import CloseCode, RequestErrorCode
 from ogpgraph.web.live.subscribers import StreamItem
 
 SCOPE_EXTENSION: Final = "ogpgraph.websocket"
@@ -26,6 +26,9 @@ MAX_FRAGMENTS: Final = 64
 """The most fragments of a message; uvicorn limits its bytes only, and a fragment may have none."""
 MAX_FRAMES_AT_ONCE: Final = 500
 """The most frames that are read at once: thousands of tiny ones would keep all other connections waiting."""
+_NO_HANDSHAKE: Final = Rejection(
+    RequestErrorCode.BAD_REQUEST, "The handshake of a WebSocket is a GET without a body, and this request is not."
+)
 _SLICE_BYTES: Final = 4_096
 _TEXT_FRAME: Final = 0x81
 _MAX_SHORT_LENGTH, _MAX_MEDIUM_LENGTH = 125, 0xFFFF
@@ -85,6 +88,8 @@ class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
             if self._has_failed or self.transport.is_closing():
                 return
             super().data_received(data[start : start + _SLICE_BYTES])
+        if not self.handshake_initiated:
+            self._reject_handshake()
 
     def handle_events(self) -> None:
         """Handle frames, unless they exceed a limit."""
@@ -101,6 +106,12 @@ class WebSocketProtocol(WriteTimeoutMixin, WebSocketsSansIOProtocol):
             super().handle_ping()
         else:
             self.conn.data_to_send()  # RFC 6455, 5.5.3 permits to answer the last of several only
+
+    def _reject_handshake(self) -> None:
+        """Reject a handshake that came as a whole, as it always does, and that the library cannot read."""
+        self.transport.write(encode_rejection(_NO_HANDSHAKE))
+        self._has_failed = True
+        self.loop.call_later(BODY_GRACE_SECONDS, self.transport.close)
 
     def _fail(self, reason: str) -> None:
         if self.close_sent or self.transport.is_closing():
