@@ -311,7 +311,7 @@ REVERT_IMPORT = CommandType(
     "sources stated before applies again, and what was recorded later stays. The reverted entries stay readable at "
     "their positions. Reverting the `correlationId` of a reversal brings everything back.",
     permitted=ADMINISTRATORS,
-    events=tuple(REVERSAL_EVENTS.values()),
+    events=(*REVERSAL_EVENTS.values(), CORRECTION_EVENTS["commitment"]),
     returns="subjects",
     refusals=Refusals(
         not_found="if no entry has this `correlationId`",

@@ -135,6 +135,17 @@ class LiveStatements:
         value, revision = self.value(ref.revision, path, amending), amending[-1] if amending else ref.revision
         return claim_of(event, value, statement_interval(event), revision)
 
+    def list_statements(self, path: str, key: SourceKey) -> list[Claim]:
+        """Return what a source states at a path, by time, each as the claim that it would be by itself.
+
+        Of several statements of one time the last counts.
+        """
+        refs: Sequence[StatementRef] = self.known_sequence(path, key)
+        if refs and not refs[0].revision:
+            refs = self.scan_sequence(path, key)
+        self._events.update(self._read_events({ref.revision for ref in refs} - self._events.keys()))
+        return [self.statement(ref, path) for ref in {ref.time: ref for ref in refs}.values()]
+
     def derive_claim(self, path: str, key: SourceKey, sequence: list[StatementRef]) -> Claim | None:
         """Return the claim that follows from a sequence."""
         if not sequence:

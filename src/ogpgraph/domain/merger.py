@@ -7,7 +7,7 @@ remains. This one states in its own stream what the sources of the merged one sa
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated
 
 from msgspec import Meta, structs
@@ -20,7 +20,7 @@ from ogpgraph.domain.event import Evidence, Facts
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.link import INVERSE, add_links, remove_links, require_no_cycle
 from ogpgraph.domain.milestone_number import find_new_number, milestone_numbers
-from ogpgraph.domain.restatement import restated_claims
+from ogpgraph.domain.restatement import group_claims, list_statements
 from ogpgraph.domain.roles import ADMINISTRATORS
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import TextValue
@@ -54,8 +54,9 @@ def _merge(uow: UnitOfWork, merged: Aggregate, remaining: Aggregate, provenance:
     uow.append(remaining.id, "CommitmentMerged", {f"mergedFrom/{merged.id}": True}, provenance)
     for code in reserved_codes(merged):
         uow.assign_code("commitment", code, remaining.id)
-    for facts, stated_by in restated_claims(_claims_taken_over(merged, remaining), provenance):
-        evidence = tuple(_evidence_of(uow, merged, facts, stated_by))
+    for claims, stated_by in group_claims(_claims_taken_over(uow, merged, remaining), provenance):
+        facts: Facts = {path: claim.value for path, claim in claims.items()}
+        evidence = tuple(_evidence_of(uow, merged, claims))
         uow.append(remaining.id, "CommitmentMerged", facts, structs.replace(stated_by, evidence=evidence))
     for path in INVERSE:
         others = items_of(merged, path)
@@ -101,13 +102,16 @@ def _titles_differ(merged: Aggregate, remaining: Aggregate, number: str) -> bool
     return any(others.get(path, text) != text for path, text in titles.items())
 
 
-def _claims_taken_over(merged: Aggregate, remaining: Aggregate) -> Iterator[tuple[str, Claim]]:
-    """Yield the claims of the merged commitment that the one that remains takes over, by path."""
+def _claims_taken_over(uow: UnitOfWork, merged: Aggregate, remaining: Aggregate) -> Iterator[tuple[str, Claim]]:
+    """Yield what is stated of the merged commitment and the one that remains takes over, by path.
+
+    With what a source states now it takes over what it stated earlier, which is so at its date.
+    """
     for path in sorted(merged.claims):
         if _is_taken_over(path, remaining):
             for claim in merged.claims[path]:
-                if not _is_superseded(claim, remaining.claims.get(path, ())):
-                    yield path, claim
+                if claim.value is not None and not _is_superseded(claim, remaining.claims.get(path, ())):
+                    yield from ((path, each) for each in list_statements(uow, merged, path, claim.key))
 
 
 def _is_taken_over(path: str, remaining: Aggregate) -> bool:
@@ -120,13 +124,11 @@ def _is_superseded(claim: Claim, claims: Iterable[Claim]) -> bool:
     return any(each.key == claim.key and each.value is not None and each.before >= claim.before for each in claims)
 
 
-def _evidence_of(uow: UnitOfWork, merged: Aggregate, facts: Facts, stated_by: Provenance) -> Iterator[Evidence]:
-    """Yield the evidence of the events of the merged commitment that stated some facts, for the paths of these."""
+def _evidence_of(uow: UnitOfWork, merged: Aggregate, claims: Mapping[str, Claim]) -> Iterator[Evidence]:
+    """Yield the evidence of the events of the merged commitment that stated some claims, for the paths of these."""
     paths: dict[int, set[str]] = defaultdict(set)
-    for path in facts:
-        for claim in merged.claims[path]:
-            if (claim.origin, claim.source) == (stated_by.origin, stated_by.source):
-                paths[claim.revision].add(path)
+    for path, claim in claims.items():
+        paths[claim.revision].add(path)
     events = uow.read_events(merged.id, paths.keys())
     for revision, stated in sorted(paths.items()):
         for item in events[revision].envelope.evidence:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Annotated
 
@@ -16,6 +16,7 @@ from msgspec import Meta, structs
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.command import Format
+from ogpgraph.domain.event import Event
 from ogpgraph.domain.field import PATH_SEGMENTS
 
 RENUMBERED_TO = "renumberedTo"
@@ -64,6 +65,14 @@ def _find_number(path: str) -> str | None:
 def is_renumbering(path: str) -> bool:
     """Return whether a path leads from the former number of a milestone to its number."""
     return path.endswith(f"/{RENUMBERED_TO}")
+
+
+def renumberings(event: Event) -> Iterator[tuple[str, str]]:
+    """Yield the numbers of the milestones that an event renumbered, each with its new number."""
+    if event.name == "MilestoneRenumbered":
+        for path, value in event.facts.items():
+            if is_renumbering(path) and isinstance(value, str):
+                yield path.split("/")[1], value
 
 
 def find_new_number(commitment: Aggregate, number: str) -> str | None:

@@ -12,7 +12,7 @@ from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.clearing import append_changes
 from ogpgraph.domain.command import Command, CommandType, CommitmentReference, Refusals
 from ogpgraph.domain.errors import Conflict
-from ogpgraph.domain.event import Event, Facts
+from ogpgraph.domain.event import Facts
 from ogpgraph.domain.field import PATH_SEGMENTS, Field
 from ogpgraph.domain.milestone import UNKNOWN_MILESTONE, milestone_facts
 from ogpgraph.domain.milestone_number import (
@@ -23,7 +23,7 @@ from ogpgraph.domain.milestone_number import (
     is_renumbering,
     milestone_numbers,
 )
-from ogpgraph.domain.restatement import restated_claims
+from ogpgraph.domain.restatement import group_claims, list_statements
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 
@@ -60,35 +60,35 @@ def renumber_milestone(
         raise Conflict(f"{commitment.string('code')} already has a milestone {new_number}", "newNumber")
     former, new = f"milestones/{number}/", f"milestones/{new_number}/"
     links: Facts = {former + RENUMBERED_TO: new_number, new + RENUMBERED_TO: None}
+    moved = list(_moved_claims(uow, commitment, former, new))
     append_changes(uow, commitment, "MilestoneRenumbered", links, provenance)
-    moved = [
-        (path, _restated_at(commitment, new + path.removeprefix(former), claim))
-        for path, claims in commitment.claims.items()
-        if path.startswith(former)
-        for claim in claims
-    ]
-    for facts, stated_by in restated_claims(moved, provenance):
-        emptied = dict.fromkeys(facts)
-        restated = {new + path.removeprefix(former): value for path, value in facts.items()}
-        uow.append(commitment.id, "MilestoneRenumbered", emptied | restated, stated_by)
+    for claims, stated_by in group_claims(moved, provenance):
+        facts: Facts = {path: claim.value for path, claim in claims.items()}
+        uow.append(commitment.id, "MilestoneRenumbered", facts, stated_by)
 
 
-def renumberings(event: Event) -> Iterator[tuple[str, str]]:
-    """Yield the numbers of the milestones that an event renumbered, each with its new number."""
-    if event.name == "MilestoneRenumbered":
-        for path, value in event.facts.items():
-            if is_renumbering(path) and isinstance(value, str):
-                yield path.split("/")[1], value
+def _moved_claims(uow: UnitOfWork, commitment: Aggregate, former: str, new: str) -> Iterator[tuple[str, Claim]]:
+    """Yield what is stated of a milestone, by its paths under the new number, and that it is not under the former one.
 
-
-def _restated_at(commitment: Aggregate, path: str, claim: Claim) -> Claim:
-    """Return a claim as its source is to state it at another path: not before what it has stated there until now.
-
-    Another milestone may have had the number until its source took that back, which would otherwise be the later
-    statement.
+    What was stated earlier is so at its date, so it moves, too. Another milestone may have had the new number until its
+    source took that back, which would otherwise be the later statement: then only the last one moves, to that time.
     """
-    until_now = next((each for each in commitment.claims.get(path, ()) if each.key == claim.key), None)
-    return structs.replace(claim, before=max(claim.before, until_now.before)) if until_now else claim
+    stated = [
+        (path, claim) for path, claims in commitment.claims.items() if path.startswith(former) for claim in claims
+    ]
+    for path, claim in stated:
+        if is_renumbering(path):
+            continue
+        moved_to = new + path.removeprefix(former)
+        taken_until = next((each.before for each in commitment.claims.get(moved_to, ()) if each.key == claim.key), None)
+        statements = list_statements(uow, commitment, path, claim.key)
+        for statement in statements:
+            if statement.value is not None:
+                yield path, structs.replace(statement, value=None)
+            if taken_until is None or statement.before > taken_until:
+                yield moved_to, statement
+        if taken_until is not None and statements[-1].before <= taken_until:
+            yield moved_to, structs.replace(statements[-1], before=taken_until)
 
 
 def follow_renumbering(commitment: Aggregate, values: Mapping[str, T]) -> dict[str, T]:

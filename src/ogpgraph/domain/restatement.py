@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -12,26 +12,34 @@ from msgspec import structs
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, aggregate_type_of
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.fold import amended_value, replay
-from ogpgraph.domain.milestone_number import is_renumbering
-from ogpgraph.domain.statement import source_key
+from ogpgraph.domain.live_statements import LiveStatements
+from ogpgraph.domain.milestone_number import is_renumbering, renumberings
+from ogpgraph.domain.statement import source_key, statement_interval
 from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
 
 
-def restated_claims(claims: Iterable[tuple[str, Claim]], provenance: Provenance) -> Iterator[tuple[Facts, Provenance]]:
-    """Yield claims by path as facts, with the provenance under which each source states them again.
+def list_statements(uow: UnitOfWork, aggregate: Aggregate, path: str, key: SourceKey) -> list[Claim]:
+    """Return all that a source states at a path, by time, each as the claim that it would be by itself."""
+    read = partial(uow.read_events, aggregate.id)
+    return LiveStatements(aggregate, read([aggregate.revision])[aggregate.revision], read).list_statements(path, key)
+
+
+def group_claims(
+    claims: Iterable[tuple[str, Claim]], provenance: Provenance
+) -> Iterator[tuple[dict[str, Claim], Provenance]]:
+    """Yield claims by path, with the provenance under which each source states them again, the latest ones first.
 
     The origin, the source, the language and the interval are those of the claims, so a restated claim competes with
-    others as the original did. Claims without a value are left out.
+    others as the original did. A statement that precedes others never repeats what is current, so none is left out.
     """
-    grouped: dict[tuple[Origin, str | None, str | None, Interval], Facts] = defaultdict(dict)
+    grouped: dict[tuple[Origin, str | None, str | None, Interval], dict[str, Claim]] = defaultdict(dict)
     for path, claim in claims:
-        if claim.value is not None:
-            interval = Interval(before=claim.before, after=claim.after)
-            grouped[claim.origin, claim.source, claim.language, interval][path] = claim.value
-    for (origin, source, language, interval), facts in grouped.items():
+        grouped[claim.origin, claim.source, claim.language, Interval(claim.before, claim.after)][path] = claim
+    for stated, by_path in sorted(grouped.items(), key=lambda group: group[0][3].before, reverse=True):
+        origin, source, language, interval = stated
         yield (
-            facts,
+            by_path,
             structs.replace(
                 provenance,
                 origin=origin,
@@ -77,24 +85,41 @@ def amend_restatements(uow: UnitOfWork, stream: str, provenance: Provenance) -> 
 
 def _restated_anew(uow: UnitOfWork, stream: str, restating: _Restating) -> Facts:
     """Return the restated facts that would be others now; None where nothing would be restated."""
-    events = uow.read_events(stream, range(1, restating.revision + 1))
-    history = [events[revision] for revision in range(1, restating.revision + 1)]
+    history = uow.read_events(stream, range(1, restating.revision + 1))
     amended = uow.aggregate(stream)
-    then = replay(stream, history)
-    now = replay(stream, (_as_amended(uow, amended, event) for event in history))
+    then = _Stated(stream, history)
+    now = _Stated(stream, {revision: _as_amended(uow, amended, event) for revision, event in history.items()})
     event, facts = restating.event, Facts()
     stated = _as_amended(uow, uow.aggregate(event.stream), event).facts
     for path, claimed_at in restating.claimed_at.items():
-        key = source_key(event) if restating.is_by_source else None
-        if event.facts[path] is not None and _value_at(then, claimed_at, key) == event.facts[path]:
-            expected = _value_at(now, claimed_at, key)
+        by = event if restating.is_by_source else None
+        if then.value(claimed_at, by) == event.facts[path]:
+            expected = now.value(claimed_at, by)
             if expected != stated.get(path):
                 facts[path] = expected
     return facts
 
 
-def _value_at(aggregate: Aggregate, path: str, key: SourceKey | None) -> Value | None:
-    return aggregate.value(path) if key is None else aggregate.value_from(path, Origin(key[0]), key[1])
+class _Stated:
+    """What is stated by some events, which are the first ones of a stream."""
+
+    def __init__(self, stream: str, events: Mapping[int, Event]) -> None:
+        self._events = events
+        self._aggregate = replay(stream, (events[revision] for revision in sorted(events)))
+
+    def value(self, path: str, restated_by: Event | None) -> Value | None:
+        """Return what the source of an event had stated last when what the event states became so, or the current
+        value; None if nothing was stated.
+        """
+        if restated_by is None:
+            return self._aggregate.value(path)
+        live = LiveStatements(self._aggregate, self._events[self._aggregate.revision], self._read)
+        moment = statement_interval(restated_by).before
+        earlier = [each for each in live.list_statements(path, source_key(restated_by)) if each.before <= moment]
+        return earlier[-1].value if earlier else None
+
+    def _read(self, revisions: Collection[int]) -> Mapping[int, Event]:
+        return {revision: self._events[revision] for revision in revisions}
 
 
 def _as_amended(uow: UnitOfWork, aggregate: Aggregate, event: Event) -> Event:
@@ -122,14 +147,23 @@ def _iter_restating(uow: UnitOfWork, commitment: Aggregate) -> Iterator[_Restati
 def _iter_renumbering(uow: UnitOfWork, commitment: Aggregate) -> Iterator[_Restating]:
     if not any(map(is_renumbering, commitment.claims)):
         return
+    former = dict[str, str]()
     for revision in range(1, commitment.revision + 1):
         event = uow.read_events(commitment.id, [revision])[revision]
-        if event.name == "MilestoneRenumbered" and revision not in commitment.withdrawn:
-            # The former paths are emptied by the same event.
-            former = {path.split("/", 2)[2]: path for path, value in event.facts.items() if value is None}
-            rests = {path: path.split("/", 2)[2] for path, value in event.facts.items() if value is not None}
-            claimed_at = {path: former[rest] for path, rest in rests.items() if rest in former}
-            yield _Restating(event, revision - 1, claimed_at)
+        if event.name != "MilestoneRenumbered":
+            continue
+        # Each renumbering first links the two numbers.
+        former = {new: number for number, new in renumberings(event)} or former
+        if revision not in commitment.withdrawn:
+            yield _Restating(event, revision - 1, dict(_former_paths(event, former)))
+
+
+def _former_paths(event: Event, former: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the paths of milestones that have new numbers, each with its path under the former number."""
+    for path in event.facts:
+        milestones, number, rest = path.split("/", 2)
+        if number in former and not is_renumbering(path):
+            yield path, f"{milestones}/{former[number]}/{rest}"
 
 
 def _iter_in_other(

@@ -12,8 +12,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Conflict
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.link import require_no_cycle
-from ogpgraph.domain.milestone_number import is_renumbering, milestone_numbers
-from ogpgraph.domain.renumbering import renumberings
+from ogpgraph.domain.milestone_number import is_renumbering, milestone_numbers, renumberings
 from ogpgraph.domain.unit_of_work import UnitOfWork
 
 

@@ -150,6 +150,25 @@ def test_a_merger_keeps_what_both_knew_and_both_histories(sample: SampleSystem) 
     }
 
 
+def test_a_merger_keeps_what_was_so_at_earlier_dates(sample: SampleSystem) -> None:
+    rating = {"indicator": "COMPLETION", "stage": "RESULTS"}
+    sample.admin.mutate("registerCommitment", code="FR0003", actionPlan="FRA-2021", title="Third", effectiveOn="2018")
+    sample.reviewer.mutate("recordRating", commitment="FR0003", value="LIMITED", effectiveOn="2018", **rating)
+    (second,) = sample.reviewer.mutate(
+        "recordRating", commitment="FR0003", value="COMPLETE", effectiveOn="2020", **rating
+    )["entries"]
+    sample.admin.mutate("mergeCommitments", commitments=["FR0003"], into="FR0001")
+
+    def ratings(date: str) -> list[str]:
+        query = f'{{ asOf(date: "{date}") {{ commitment(code: "FR0001") {{ ratings {{ value }} }} }} }}'
+        return [each["value"] for each in execute_query(sample.system, query)["asOf"]["commitment"]["ratings"]]
+
+    assert (ratings("2019"), ratings("2020")) == (["LIMITED"], ["COMPLETE"])
+    changes = [{"path": "ratings/COMPLETION/RESULTS", "value": None}]
+    sample.reviewer.mutate("correct", entry=str(second["position"]), changes=changes, reason="x")
+    assert (ratings("2019"), ratings("2020")) == (["LIMITED"], ["LIMITED"])
+
+
 COUNTS = """query($where: CommitmentFilter) {
   commitments(where: $where) { totalCount nodes { code } facets(dimensions: [STATUS]) { values { value count } } }
   member(code: "FRA") { commitments(where: $where) { totalCount } }

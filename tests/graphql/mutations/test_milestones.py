@@ -91,6 +91,69 @@ def milestones(sample: SampleSystem) -> list[tuple[str, str]]:
     return [(each["number"], each["title"]) for each in answer["commitment"]["milestones"]]
 
 
+AS_OF_2019 = """{ asOf(date: "2019") { commitment(code: "FR0001") { milestones { number title endsOn status } } } }"""
+
+
+@pytest.fixture
+def revised(sample: SampleSystem) -> dict[str, str]:
+    """Record of a milestone what became so in 2018 and in 2020."""
+    milestone = {"commitment": "FR0001", "number": "3"}
+    sample.admin.mutate("addMilestone", **milestone, title="A site", endsOn="2019", effectiveOn="2018-03")
+    sample.admin.mutate("reportMilestone", **milestone, status="LIMITED", effectiveOn="2018-06")
+    sample.admin.mutate("reviseMilestone", **milestone, title="An app", endsOn="2021", effectiveOn="2020-03")
+    sample.admin.mutate("completeMilestone", **milestone, effectiveOn="2020-06")
+    return milestone
+
+
+def milestones_in_2019(sample: SampleSystem) -> dict[str, Any]:
+    """Return the milestones of FR0001 by number, as they were at the end of 2019."""
+    shown = execute_query(sample.system, AS_OF_2019)["asOf"]["commitment"]["milestones"]
+    return {each.pop("number"): each for each in shown}
+
+
+def test_renumbered_milestone_is_whole_at_earlier_dates(sample: SampleSystem, revised: dict[str, str]) -> None:
+    site = {"title": "A site", "endsOn": "2019", "status": "LIMITED"}
+    assert milestones_in_2019(sample) == {"3": site}
+    sample.admin.mutate("renumberMilestone", **revised, newNumber="4")
+    assert milestones_in_2019(sample) == {"4": site}
+    sample.admin.mutate("renumberMilestone", **revised | {"number": "4"}, newNumber="5")
+    assert milestones_in_2019(sample) == {"5": site}
+
+
+def test_amendment_of_what_a_renumbered_milestone_was_reaches_it(sample: SampleSystem, revised: dict[str, str]) -> None:
+    entries = execute_query(sample.system, "{ entries(last: 4) { nodes { position correlationId } } }")
+    added, reported, *_ = entries["entries"]["nodes"]
+    sample.admin.mutate("renumberMilestone", **revised, newNumber="4")
+    changes = [{"path": "milestones/3/title/en", "value": "A page"}]
+    sample.admin.mutate("correct", entry=str(added["position"]), changes=changes, reason="x")
+    assert milestones_in_2019(sample) == {"4": {"title": "A page", "endsOn": "2019", "status": "LIMITED"}}
+    sample.admin.mutate("revertImport", correlationId=reported["correlationId"], reason="x")
+    assert milestones_in_2019(sample) == {"4": {"title": "A page", "endsOn": "2019", "status": None}}
+    assert ("4", "An app") in milestones(sample)
+
+
+def test_reversed_renumbering_returns_what_was_so_at_earlier_dates(
+    sample: SampleSystem, revised: dict[str, str]
+) -> None:
+    before = milestones_in_2019(sample)
+    sample.admin.mutate("renumberMilestone", **revised, newNumber="4")
+    (last,) = execute_query(sample.system, "{ entries(last: 1) { nodes { correlationId } } }")["entries"]["nodes"]
+    sample.admin.mutate("revertImport", correlationId=last["correlationId"], reason="x")
+    assert milestones_in_2019(sample) == before
+
+
+def test_milestone_with_the_former_number_of_another_begins_with_its_own_past(
+    sample: SampleSystem, revised: dict[str, str]
+) -> None:
+    sample.admin.mutate("renumberMilestone", **revised, newNumber="4")
+    other = {"commitment": "FR0001", "number": "6"}
+    sample.admin.mutate("addMilestone", **other, title="A law", effectiveOn="2018")
+    sample.admin.mutate("renumberMilestone", **other, newNumber="3")
+    assert sorted(milestones(sample)) == [("1.1", "A portal"), ("3", "A law"), ("4", "An app")]
+    assert "6" not in milestones_in_2019(sample)
+    assert milestones_in_2019(sample)["4"]["title"] == "A site"
+
+
 def test_renumbered_milestone_has_everything_that_was_recorded_of_it(sample: SampleSystem) -> None:
     milestone = {"commitment": "FR0001", "number": "1.1"}
     sample.reporter.mutate("completeMilestone", **milestone, report="Done", source="https://example.org/report")
