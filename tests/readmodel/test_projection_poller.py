@@ -12,6 +12,7 @@ import pytest
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.readmodel import projection_poller as poller
 from ogpgraph.readmodel.projection import ProjectionProgress
+from ogpgraph.storage import postgres
 from ogpgraph.storage.database import Database
 from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES
@@ -136,6 +137,17 @@ def break_next_watch(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # What the thread reports
+
+
+def test_the_thread_ends_without_waiting_for_a_heartbeat(
+    writer: System, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "HEARTBEAT_SECONDS", float("inf"))
+    with open_system(url) as reader:
+        with reader.poller.run():
+            register_commitment(writer, "FR0001")
+            assert reader.projection.notifier.wait_for(2, WAIT_SECONDS)
+        assert reader.poller.find_problem() == "the projection thread is dead"
 
 
 def test_process_with_a_running_thread_is_ready(reader: System) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
@@ -42,6 +43,8 @@ POOL_SIZE = 10
 CONNECT_TIMEOUT_SECONDS = 2
 POOL_TIMEOUT_SECONDS = 10
 HEARTBEAT_SECONDS = 0.5
+STOP_SECONDS = 0.05
+"""How soon who waits for a notification notices that the process stops."""
 MIGRATION_LOCK = 0x6F67706772617068
 """The key of the advisory lock, "ogpgraph" in ASCII."""
 CHANNEL = "ogpgraph_event"
@@ -169,7 +172,7 @@ class PostgresDatabase(Database):
             connection.execute(f"listen {CHANNEL}".encode())
             yield True
             while not stop.is_set():
-                is_notified = any(connection.notifies(timeout=HEARTBEAT_SECONDS, stop_after=1))
+                is_notified = _wait_for_notification(connection, stop)
                 if not is_notified:
                     connection.execute("select 1")  # raises where the connection is dead
                 yield is_notified
@@ -246,3 +249,12 @@ class PostgresDatabase(Database):
             if not self._is_open:
                 self._pool.open()
                 self._is_open = True
+
+
+def _wait_for_notification(connection: psycopg.Connection[Any], stop: threading.Event) -> bool:
+    """Return whether the server notified within a heartbeat; at once where `stop` is set."""
+    deadline = time.monotonic() + HEARTBEAT_SECONDS
+    while not stop.is_set() and time.monotonic() < deadline:
+        if any(connection.notifies(timeout=STOP_SECONDS, stop_after=1)):
+            return True
+    return False
