@@ -22,7 +22,7 @@ from ogpgraph.clock import Clock, system_clock
 from ogpgraph.domain.aggregate import FOLD_VERSION
 from ogpgraph.domain.unit_of_work import CommandContext, Receipt, UnitOfWork
 from ogpgraph.readmodel.batch_projection import ProjectionFailure
-from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.bookmark import ANY_POSITION, Bookmark
 from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.history_guard import HistoryGuard
 from ogpgraph.readmodel.model import Model
@@ -58,7 +58,6 @@ log = structlog.stdlib.get_logger(__name__)
 T = TypeVar("T")
 KEY_BYTES = 32
 WAIT_INTERVAL_SECONDS = 0.1
-ANY_POSITION = Bookmark(0)
 MAX_LAG_SECONDS = 10.0
 """A read model that has been behind for longer is not just catching up: the process is not ready."""
 

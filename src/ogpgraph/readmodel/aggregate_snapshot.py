@@ -76,7 +76,7 @@ class AggregateReader(Protocol):
         """Return the bookmark of a position."""
 
 
-ANY_POSITION: Final = 10**14 + secrets.randbelow(9 * 10**14)
+TEMPLATE_POSITION: Final = 10**14 + secrets.randbelow(9 * 10**14)
 """Stands for the position in the ids of a template. It is drawn for each process, so that no text of the record has it,
 and no log is as long."""
 
@@ -138,7 +138,7 @@ class AggregateSnapshot:
 
     @cached_property
     def template(self) -> Self:
-        """Return this snapshot for what is kept for readers at other positions: its ids name ANY_POSITION."""
+        """Return this snapshot for what is kept for readers at other positions: its ids name TEMPLATE_POSITION."""
         template = self._share()
         template.is_pinned, template.is_template, template._siblings = True, True, [template]
         return template
@@ -152,7 +152,7 @@ class AggregateSnapshot:
     def state_id(self, stream: str, path: str = "") -> StateId:
         """Return the identity of the state of an aggregate, or of a part of it, that is read here."""
         if self.is_template:
-            return StateId(stream, path, ANY_POSITION, self.date)
+            return StateId(stream, path, TEMPLATE_POSITION, self.date)
         return StateId(stream, path, self.position if self.is_pinned else None, self.date)
 
     # Aggregates

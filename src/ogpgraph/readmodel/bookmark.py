@@ -33,6 +33,10 @@ class Bookmark(NamedTuple):
         return str(self).encode()
 
 
+ANY_POSITION: Final = Bookmark(0)
+"""What readers ask for who take every position of every history."""
+
+
 class OtherHistory(Exception):
     """A position comes from another history than that of this log; the message says what to do."""
 

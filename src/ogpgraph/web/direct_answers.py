@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.bookmark import ANY_POSITION, Bookmark
 from ogpgraph.readmodel.model import ModelState
 from ogpgraph.readmodel.read_model import MemoryView
 from ogpgraph.storage.waiting import WouldWait, waiting_refused
@@ -30,7 +30,6 @@ from ogpgraph.web.operation_service import OperationService
 
 T = TypeVar("T")
 
-ANY_POSITION: Final = Bookmark(0)
 NOT_STORED: Final = CacheHeaders.of({"Cache-Control": NO_STORE})
 
 

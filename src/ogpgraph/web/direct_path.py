@@ -22,10 +22,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ogpgraph.auth.authentication import Caller
-from ogpgraph.readmodel.bookmark import Bookmark
+from ogpgraph.readmodel.bookmark import ANY_POSITION, Bookmark
 from ogpgraph.readmodel.read_model import MemoryView
 from ogpgraph.web.arrivals import CONFIRMED
-from ogpgraph.web.direct_answers import ANY_POSITION, DirectAnswer, DirectAnswers, DirectQuery
+from ogpgraph.web.direct_answers import DirectAnswer, DirectAnswers, DirectQuery
 from ogpgraph.web.direct_sending import DirectRequest, DirectSender, hold, pass_with
 from ogpgraph.web.endpoint import PARSERS, Passing, negotiate
 from ogpgraph.web.errors import RequestRejected

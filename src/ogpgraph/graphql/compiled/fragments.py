@@ -18,13 +18,13 @@ from ogpgraph.graphql.compiled.leaves import refuse
 from ogpgraph.graphql.compiled.run import Json, Run, encode, join_items
 from ogpgraph.graphql.compiled.selections import NULL, Function, OneByOne, VersionedSelection
 from ogpgraph.graphql.subject import Entry, Subject
-from ogpgraph.readmodel.aggregate_snapshot import ANY_POSITION
+from ogpgraph.readmodel.aggregate_snapshot import TEMPLATE_POSITION
 from ogpgraph.readmodel.fragment_cache import Fragment, FragmentTable
 from ogpgraph.readmodel.index import LISTING
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.snapshot import RecordReader, Snapshot
 
-_MARKER: Final = f"@{ANY_POSITION}".encode()
+_MARKER: Final = f"@{TEMPLATE_POSITION}".encode()
 """In a fragment that is made, it stands where an id names the position."""
 _numbers = count()
 _objects_of = itemgetter(0)
