@@ -19,7 +19,7 @@ from itertools import count
 from pathlib import Path
 
 from bench.data import COMMITMENTS, FOLDER, MEMBERS, RATED, database, random_text
-from ogpgraph.cli.progress import ProgressCallback, create_progress, track_task
+from ogpgraph.cli.progress import create_progress, track_task
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.commitment import revise_commitment
 from ogpgraph.domain.event import Evidence, Facts
@@ -28,6 +28,7 @@ from ogpgraph.domain.unit_of_work import CommandContext, Provenance, UnitOfWork
 from ogpgraph.domain.values import Rating
 from ogpgraph.domain.vocabulary import VALUES_OF, RatingState
 from ogpgraph.readmodel.tables import PROJECTION_VERSION
+from ogpgraph.storage.database import ProgressCallback
 from ogpgraph.storage.log_identity import LOG_FORMAT
 from ogpgraph.system import System, migrate, open_system
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
+Network = IPv4Network | IPv6Network
 IPV6_PREFIX: Final = 64
 """The bits of an IPv6 address that belong to a network: whoever has one address of it has all of them."""
 _DEFAULT_PORTS: Final = (80, 443)

@@ -21,7 +21,7 @@ from ogpgraph.readmodel.integrity import (
     find_missing_events,
     find_replaced_event,
 )
-from ogpgraph.readmodel.projection import ProgressCallback, ProjectionRunner
+from ogpgraph.readmodel.projection import ProjectionRunner
 from ogpgraph.readmodel.projector import Checkpoint, read_checkpoint
 from ogpgraph.readmodel.rebuild import Rebuild
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, PROJECTOR_TABLE
@@ -34,7 +34,7 @@ from ogpgraph.storage.backup_file import (
     write_backup,
 )
 from ogpgraph.storage.connect import open_database
-from ogpgraph.storage.database import Database, DatabaseError, StorageFull, Transaction
+from ogpgraph.storage.database import Database, DatabaseError, ProgressCallback, StorageFull, Transaction
 from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.head_file import HeadUnreadable
 from ogpgraph.storage.integrity import Fault, RecordCheck, find_lost_commands

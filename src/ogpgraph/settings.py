@@ -10,15 +10,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from difflib import get_close_matches
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 
-from ogpgraph.host import ANY_HOST, Host, is_loopback, parse_host_pattern
+from ogpgraph.host import ANY_HOST, Host, Network, is_loopback, parse_host_pattern
 
 T = TypeVar("T")
-Network = IPv4Network | IPv6Network
 
 _PREFIX = "OGPGRAPH_"
 _TEST_PREFIXES = ("OGPGRAPH_TEST_", "OGPGRAPH_BENCH_")

@@ -28,7 +28,6 @@ from ogpgraph.readmodel.history_guard import HistoryGuard
 from ogpgraph.readmodel.model import Model
 from ogpgraph.readmodel.model_loader import ModelLoader
 from ogpgraph.readmodel.projection import (
-    ProgressCallback,
     ProjectionRunner,
     ProjectionStatus,
     query_progress,
@@ -45,10 +44,10 @@ from ogpgraph.storage.aggregate_cache import AggregateCache, create_aggregate_ca
 from ogpgraph.storage.clock_guard import ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.damage import DamagedRecord
-from ogpgraph.storage.database import Database, DatabaseError, StorageError
+from ogpgraph.storage.database import Database, DatabaseError, ProgressCallback, StorageError
 from ogpgraph.storage.event_log import AppendCheck, EventLog, create_log
 from ogpgraph.storage.head_file import HeadFile
-from ogpgraph.storage.log_identity import LogIdentity, UnsupportedLogFormat, read_log_identity
+from ogpgraph.storage.log_identity import KEY_BYTES, LogIdentity, UnsupportedLogFormat, read_log_identity
 from ogpgraph.storage.logged_event import CorruptEvent
 from ogpgraph.storage.probe import StorageProbe, create_probe_table
 from ogpgraph.storage.record import require_supported_log
@@ -56,7 +55,6 @@ from ogpgraph.storage.sqlite import has_wal_reset_bug, parse_sqlite_url
 
 log = structlog.stdlib.get_logger(__name__)
 T = TypeVar("T")
-KEY_BYTES = 32
 WAIT_INTERVAL_SECONDS = 0.1
 MAX_LAG_SECONDS = 10.0
 """A read model that has been behind for longer is not just catching up: the process is not ready."""

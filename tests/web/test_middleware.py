@@ -15,9 +15,10 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
+from ogpgraph.host import Network
 from ogpgraph.settings import Settings, SettingsError
 from ogpgraph.web.app import AppOptions
-from ogpgraph.web.middleware import ForwardedForMiddleware, InternalErrorMiddleware, IPNetwork, RequestIdMiddleware
+from ogpgraph.web.middleware import ForwardedForMiddleware, InternalErrorMiddleware, RequestIdMiddleware
 from ogpgraph.web.operation_service import ExecutionLimits, WebLimits
 from tests.web.sample_app import REQUEST_ID, build_sample_app, make_client, post
 
@@ -173,7 +174,7 @@ async def test_without_trusted_proxies_the_header_is_ignored() -> None:
 
 @pytest.mark.parametrize(("proxies", "status"), [((), 429), ((ip_network("127.0.0.1"),), 200)])
 async def test_budgets_belong_to_the_address_that_a_trusted_proxy_names(
-    proxies: tuple[IPNetwork, ...], status: int
+    proxies: tuple[Network, ...], status: int
 ) -> None:
     limits = WebLimits(execution=ExecutionLimits(cost_per_minute=15))
     app = build_sample_app(limits=limits, options=AppOptions(proxies=proxies))

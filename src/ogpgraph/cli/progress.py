@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from ogpgraph.cli.shared import err
-
-ProgressCallback = Callable[[int, int], None]
-"""Called with the number of units that are done, and of all units."""
+from ogpgraph.storage.database import ProgressCallback
 
 
 def create_progress(unit: str) -> Progress:

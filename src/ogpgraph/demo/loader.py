@@ -7,7 +7,7 @@ repeated.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -26,11 +26,9 @@ from ogpgraph.domain.errors import KeyReused
 from ogpgraph.domain.event import Idempotency
 from ogpgraph.domain.unit_of_work import CommandContext, UnitOfWork
 from ogpgraph.settings import mask_password
-from ogpgraph.storage.database import TablesMissing
+from ogpgraph.storage.database import ProgressCallback, TablesMissing
 from ogpgraph.system import System, database_exists, open_system
 
-Progress = Callable[[int, int], None]
-"""Called with the number of steps that are loaded, and of all steps."""
 NAMESPACE = uuid.UUID("7d9a2f7e-0f6b-5b0f-9a2c-6d1c9a3d5e10")
 """The namespace of the ids, which are the same in every demonstration."""
 EXAMPLE_QUERIES = ("now-and-then", "two-times", "plans", "corrections")
@@ -74,7 +72,7 @@ def require_no_other_log(database_url: str) -> None:
         return  # it is still to be created
 
 
-def load_demo(database_url: str, progress: Progress | None = None) -> int:
+def load_demo(database_url: str, progress: ProgressCallback | None = None) -> int:
     """Load the demonstration into a migrated database, as far as it is not there; returns the number of new events.
 
     Raises:
@@ -100,7 +98,7 @@ def _is_demo_log(system: System, scenario: Scenario) -> bool:
     return not system.log.max_notification_id() or bool(system.log.read_command(f"{first.actor}/{first.key}"))
 
 
-def _record_steps(system: System, clock: ScenarioClock, scenario: Scenario, progress: Progress) -> int:
+def _record_steps(system: System, clock: ScenarioClock, scenario: Scenario, progress: ProgressCallback) -> int:
     observations, recorded = build_observations(scenario), 0
     for done, step in enumerate(scenario.steps, start=1):
         clock.enter(step)

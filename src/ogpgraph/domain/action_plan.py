@@ -20,7 +20,8 @@ from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfW
 from ogpgraph.domain.values import PartialDate, TextValue, is_translated
 from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 
-Cycle = Annotated[int, Meta(ge=2000, le=2100, description="The year of submission.")]
+_CYCLES = range(2000, 2101)
+Cycle = Annotated[int, Meta(ge=_CYCLES[0], le=_CYCLES[-1], description="The year of submission.")]
 Reference = Annotated[str, Meta(min_length=1, max_length=120, description="The id of another aggregate.")]
 
 PLAN_FIELDS = (
@@ -198,7 +199,6 @@ def conclude_action_plan(
 # Commands
 
 UNKNOWN_PLAN = "if the action plan is unknown"
-_CYCLES = range(2000, 2101)
 
 ActionPlanReference = Annotated[
     Aggregate,

@@ -19,7 +19,7 @@ from ogpgraph.domain.command import (
 )
 from ogpgraph.domain.correction import ONLY_REPLACED, withdraw
 from ogpgraph.domain.event import Facts
-from ogpgraph.domain.field import Field
+from ogpgraph.domain.field import PATH_SEGMENTS, Field
 from ogpgraph.domain.roles import IRM
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork, changed_facts
 from ogpgraph.domain.values import TextValue
@@ -76,7 +76,7 @@ NarratedStage = Annotated[Stage, Meta(description="The stage that the text is ab
 SectionName = Annotated[
     str,
     Meta(description="The name of the section, such as `NEXT_STEPS`: capitals, digits and underscores."),
-    Format("[A-Z][A-Z0-9_]{0,79}", "the name of a section in capitals, such as NEXT_STEPS"),
+    Format(PATH_SEGMENTS["{section}"], "the name of a section in capitals, such as NEXT_STEPS"),
 ]
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from msgspec import Struct
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value, value_text_references
+from ogpgraph.importer.observations.value_equivalence import LoadTexts
 from ogpgraph.personal import mask_personal_data
-
-LoadTexts = Callable[[Iterable[str]], dict[str, str]]
-"""Returns reference → text, unmasked, without those that are not stored."""
 
 _TYPES = ("member", "plan", "commitment")
 """The types of aggregates that readers ask about; sources and codes change with every import."""

@@ -32,9 +32,10 @@ from ogpgraph.importer.pages.extraction import PageReading, Remark, UnreadableIn
 from ogpgraph.importer.pages.page import READER, read_page
 from ogpgraph.importer.plausibility_checks import check_address, check_reissued_codes, check_translation
 from ogpgraph.importer.report import CausedEvent, Report, count_events, count_personal_data, publishable_remarks
-from ogpgraph.importer.spreadsheets.run import DEFAULT_OPTIONS, FileOptions, ProgressCallback, import_spreadsheet
+from ogpgraph.importer.spreadsheets.run import DEFAULT_OPTIONS, FileOptions, import_spreadsheet
 from ogpgraph.importer.spreadsheets.sheet import is_sheet
 from ogpgraph.importer.writer import DryRunWriter, ImportWriter, LogWriter
+from ogpgraph.storage.database import ProgressCallback
 from ogpgraph.system import System
 
 # Up to the last "@" of a host that is none: an unescaped "/" in a password ends the part where a password may be.

@@ -19,7 +19,7 @@ import structlog
 from ogpgraph.readmodel.batch_projection import ProjectionFailure
 from ogpgraph.readmodel.kept_responses import RecordVersion
 from ogpgraph.readmodel.open_rows import FindAggregate, find_no_aggregate
-from ogpgraph.readmodel.projector import ProjectionStep, Projector
+from ogpgraph.readmodel.projector import SELECT_CHECKPOINT, ProjectionStep, Projector
 from ogpgraph.readmodel.tables import (
     LIVE_PREFIX,
     PROJECTION_VERSION,
@@ -29,7 +29,7 @@ from ogpgraph.readmodel.tables import (
     render_ddl,
 )
 from ogpgraph.storage.append import StoredSaves
-from ogpgraph.storage.database import Database, DataRejected, Row, StorageFailure, Transaction
+from ogpgraph.storage.database import Database, DataRejected, ProgressCallback, Row, StorageFailure, Transaction
 from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.waiting import acquire_lock
 
@@ -46,12 +46,7 @@ select p.log_position, p.position, p.projection_version, p.build,
        (select t.root from entry t where t.position = p.position) as root,
        (select l.id from log l) as log_id, (select l.redaction_version from log l) as redaction_version
 from projector p where p.name = :name"""
-_SELECT_PROJECTION_VERSION = (
-    "select projection_version, build, log_position, position, frontier from projector where name = :name"
-)
 
-ProgressCallback = Callable[[int, int], None]
-"""Called with the log position reached and the log's head."""
 PositionCallback = Callable[[int], None]
 log = structlog.stdlib.get_logger(__name__)
 
@@ -180,7 +175,7 @@ class ProjectionRunner:
     def is_outdated(self) -> bool:
         """Return whether another version of the projection wrote the rows, so that they must be rebuilt."""
         try:
-            rows = self._database.query(_SELECT_PROJECTION_VERSION, name=PROJECTOR_NAME)
+            rows = self._database.query(SELECT_CHECKPOINT, name=PROJECTOR_NAME)
         except DataRejected:  # the table of another version has other columns
             return True
         return not rows or rows[0]["projection_version"] != PROJECTION_VERSION

@@ -35,14 +35,10 @@ BATCH_SIZE = 500
 REBUILD_BATCH_SIZE = 4_000
 """The same of a rebuild, for which no reader waits: more rows end in the batch in which they began."""
 
+_CHECKPOINT_COLUMNS = "projection_version, build, log_position, position, frontier"
 # An update that changes nothing: it locks the row, so that one transaction at a time projects into a set of tables.
-_LOCK_CHECKPOINT = (
-    "update {}projector set position = position where name = :name "
-    "returning projection_version, build, log_position, position, frontier"
-)
-_SELECT_CHECKPOINT = (
-    "select projection_version, build, log_position, position, frontier from projector where name = :name"
-)
+_LOCK_CHECKPOINT = f"update {{}}projector set position = position where name = :name returning {_CHECKPOINT_COLUMNS}"
+SELECT_CHECKPOINT = f"select {_CHECKPOINT_COLUMNS} from projector where name = :name"
 _SAVE_CHECKPOINT = (
     "update {}projector set log_position = :log_position, position = :position, frontier = :frontier where name = :name"
 )
@@ -78,7 +74,7 @@ class Checkpoint(NamedTuple):
 
 def read_checkpoint(transaction: Transaction) -> Checkpoint | None:
     """Return how far the live set is projected, as a transaction sees it; None where it has no projector."""
-    row = transaction.fetch_one(_SELECT_CHECKPOINT, name=PROJECTOR_NAME)
+    row = transaction.fetch_one(SELECT_CHECKPOINT, name=PROJECTOR_NAME)
     return _decode_checkpoint(row) if row else None
 
 

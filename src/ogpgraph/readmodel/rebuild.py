@@ -14,7 +14,6 @@ from contextlib import contextmanager
 import structlog
 
 from ogpgraph.readmodel.parallel_projection import ParallelProjection, ProjectionWorkers, count_workers
-from ogpgraph.readmodel.projection import ProgressCallback
 from ogpgraph.readmodel.projector import BATCH_SIZE, Checkpoint, ProjectionStep, Projector, ProjectorMissing
 from ogpgraph.readmodel.tables import (
     NEXT_PREFIX,
@@ -28,7 +27,7 @@ from ogpgraph.readmodel.tables import (
     swap_tables,
     table_names,
 )
-from ogpgraph.storage.database import Database, DatabaseError, TablesMissing, Transaction
+from ogpgraph.storage.database import Database, DatabaseError, ProgressCallback, TablesMissing, Transaction
 from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.merkle import Frontier
 

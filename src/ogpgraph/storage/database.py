@@ -21,6 +21,8 @@ CHUNK_SIZE = 500
 Parameters = Mapping[str, object]
 Row = Mapping[str, Any]
 T = TypeVar("T")
+ProgressCallback = Callable[[int, int], None]
+"""Called during a long operation with the number of units that are done, and of all units."""
 _TRY_AGAIN = "try again, and mutations with the idempotencyKey of the first attempt, so that they are recorded once"
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ogpgraph.personal import find_personal_data
-from ogpgraph.storage.database import Transaction
+from ogpgraph.storage.database import ProgressCallback, Transaction
+from ogpgraph.storage.log_identity import KEY_BYTES
 from ogpgraph.storage.record import (
     EVENT,
     LOG,
@@ -24,8 +25,6 @@ from ogpgraph.storage.record import (
 )
 from ogpgraph.storage.texts import TextReferencer
 
-KEY_BYTES = 32
-ProgressCallback = Callable[[int, int], None]
 InspectEvent = Callable[[dict[str, Any]], Iterable[str]]
 """Returns what else is wrong with a row of the log, whose leaf is right."""
 _PROGRESS_ROWS = 500

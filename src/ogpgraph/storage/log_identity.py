@@ -11,6 +11,8 @@ LOG_FORMAT = 2
 """The format of the log's rows and of the bytes that a leaf hash covers."""
 FIRST_FORMAT = 1
 """The format of a log that does not name one."""
+KEY_BYTES = 32
+"""The length of the key for the references of texts."""
 UNFINISHED_FORMAT = -1
 """The format of a log that is being restored or copied into the database; no program opens it before that is done."""
 

@@ -7,11 +7,18 @@ are read again and compared with the source.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, takewhile
 from typing import Any
 
-from ogpgraph.storage.database import Database, DatabaseError, Transaction, UniqueViolation, iter_chunks
+from ogpgraph.storage.database import (
+    Database,
+    DatabaseError,
+    ProgressCallback,
+    Transaction,
+    UniqueViolation,
+    iter_chunks,
+)
 from ogpgraph.storage.log_identity import LOG_FORMAT, UNFINISHED_FORMAT
 from ogpgraph.storage.record import (
     EVENT,
@@ -38,9 +45,6 @@ _UPDATE_LOG = "update log set format = :format, id = :id"
 _COMPLETE_LOG = f"update log set format = :format, {', '.join(f'{name} = :{name}' for name in LOG.columns)}"  # noqa: S608 - ours
 _SELECT_HEAD = "select max(position) from event"
 _SELECT_TEXTS = "select reference from stored_text where reference in :references"
-
-ProgressCallback = Callable[[int, int], None]
-"""Called with the number of rows that are done, and of all rows."""
 
 
 class TransferRefused(DatabaseError):

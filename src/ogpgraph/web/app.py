@@ -16,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ogpgraph.host import Host
+from ogpgraph.host import Host, Network
 from ogpgraph.system import generate_id
 from ogpgraph.web.arrivals import Arrivals
 from ogpgraph.web.console import Console, Example, respond_with_index
@@ -36,7 +36,6 @@ from ogpgraph.web.middleware import (
     AuthenticationMiddleware,
     ForwardedForMiddleware,
     InternalErrorMiddleware,
-    IPNetwork,
     PositionMiddleware,
     RequestIdMiddleware,
     SecurityHeadersMiddleware,
@@ -102,7 +101,7 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     examples: Sequence[Example] = ()
     hosts: Sequence[Host] | None = None
     origins: Sequence[str] = (ANY_ORIGIN,)
-    proxies: Sequence[IPNetwork] = ()
+    proxies: Sequence[Network] = ()
     new_request_id: Callable[[], str] = generate_id
     access_log: bool = False
     ready_deadline_seconds: float = 5.0

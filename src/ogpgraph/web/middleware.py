@@ -12,7 +12,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import count
 from typing import Final
 
@@ -27,6 +27,7 @@ from starlette.websockets import WebSocket
 from ogpgraph.auth.authentication import AuthenticationFailed, Caller
 from ogpgraph.auth.issuer_errors import KeysUnavailable
 from ogpgraph.domain.errors import RefusalCode
+from ogpgraph.host import Network
 from ogpgraph.readmodel.bookmark import Bookmark, parse_root
 from ogpgraph.readmodel.error_codes import ReadErrorCode
 from ogpgraph.storage.database import StorageFailure
@@ -45,7 +46,6 @@ from ogpgraph.web.errors import (
 )
 from ogpgraph.web.identification import CallerIdentification, IdentifyCaller
 
-IPNetwork = IPv4Network | IPv6Network
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 POSITION_HEADER: Final = "X-Position"
 ROOT_HEADER: Final = "X-Root"
@@ -78,7 +78,7 @@ class ForwardedForMiddleware:
     address that is not a trusted proxy's is the client's; anybody may have written what precedes it.
     """
 
-    def __init__(self, app: ASGIApp, proxies: Sequence[IPNetwork]) -> None:
+    def __init__(self, app: ASGIApp, proxies: Sequence[Network]) -> None:
         self._app = app
         self._proxies = proxies
 

@@ -17,10 +17,10 @@ from ogpgraph.importer.spreadsheets.codebook import Codebook, find_codebook
 from ogpgraph.importer.spreadsheets.run import (
     DEFAULT_OPTIONS,
     FileOptions,
-    ProgressCallback,
     import_spreadsheet,
 )
 from ogpgraph.importer.writer import LogWriter
+from ogpgraph.storage.database import ProgressCallback
 from ogpgraph.system import System
 from tests.graphql.client import execute_query
 

@@ -8,13 +8,15 @@ the order of lists (`is_equivalent_cell_value`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ogpgraph.domain.values import Rating, TextListValue, TextValue, Value
 from ogpgraph.domain.vocabulary import RatingState
 
 TextLookup = Callable[[str], str | None]
 """Returns the text of a reference, None where the text is not stored."""
+LoadTexts = Callable[[Iterable[str]], dict[str, str]]
+"""Returns reference → text, unmasked, without those that are not stored."""
 
 _BULLET = re.compile(r"^\s*[•·▪◦‣○●■□✓➢❖*\-–\ue000-\uf8ff](?=\s)", re.MULTILINE)
 _INVISIBLE = re.compile(r"[\s\u00ad\u200b-\u200f\u2060\ufeff]+")
@@ -25,7 +27,7 @@ _LEADING_NUMBER = re.compile(r"^(?:commitment\s*)?\d+(?:\.\d+)*\s*[.:)\-]*\s*(?=
 _LEADING_LABEL = re.compile(r"^(?:[a-z]{0,3}\d+[a-z]?|[a-z]|[ivx]{1,5})(?:[.\-]\w{1,3})*\s*[.:)\-]\s*(?=\w)")
 _LEADING_ZEROS = re.compile(r"\b0+(?=\d)")
 _TRAILING_PUNCTUATION = " .;:,"
-_TITLES = ("title/", "shortTitle/")
+TITLES = ("title/", "shortTitle/")
 _NAMES = ("title/", "name/")
 _DATES = ("startsOn", "endsOn")
 
@@ -152,7 +154,7 @@ def is_equivalent_cell_value(path: str, old: Value | None, new: Value | None, lo
         case Rating(), Rating():
             return _is_equal_rating(old, new, lookup_text)
         case TextValue(), TextValue():
-            normalize = normalize_title if path.startswith(_TITLES) else normalize_spelling
+            normalize = normalize_title if path.startswith(TITLES) else normalize_spelling
             return _is_equal_after(normalize, lookup_text(old.text), lookup_text(new.text))
         case TextListValue(), TextListValue():
             return _sorted_spellings(old, lookup_text) == _sorted_spellings(new, lookup_text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from ogpgraph.importer.pages.extraction import Remark
@@ -17,7 +16,7 @@ from ogpgraph.importer.pages.label_matching import (
 )
 from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.text import Line, Span, fold, is_continued, normalize_policy_area, quote, split_lines
-from ogpgraph.importer.pages.values import parse_partial_date
+from ogpgraph.importer.pages.values import YEAR, parse_partial_date
 
 _MAX_LINES = 400  # a header has some thirty, more with long lists of institutions
 _LOOK_AHEAD = 3  # lines in which the next label must come, or else the header has ended
@@ -27,11 +26,11 @@ _LONGEST_STRAY_LINE = 200  # characters; a longer line is prose
 _SHORTEST_BROKEN_LINE = 36  # characters; a shorter line ends where its text does
 _MOST_LABEL_WORDS = 5
 _LIST_FIELDS = frozenset(("INSTITUTIONS_INVOLVED", "OGP_VALUE", "PRIMARY_POLICY_AREA", "PRIMARY_SECTOR"))
-_INSTITUTION_FIELDS = frozenset(("LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS"))
+INSTITUTION_FIELDS = frozenset(("LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS", "INSTITUTIONS_INVOLVED"))
+_LEAD_AND_SUPPORT = INSTITUTION_FIELDS - {"INSTITUTIONS_INVOLVED"}
 _AREA_FIELDS = frozenset(("POLICY_AREAS", "PRIMARY_POLICY_AREA"))
 REPORT_FIELDS = ("IRM_REPORT", "INCEPTION_REPORT", "END_OF_COMMITMENT_REPORT")
 _DATE_FIELDS = frozenset(("COMMITMENT_START", "COMMITMENT_END"))
-_CYCLE = re.compile(r"(?:19|20)\d\d")
 
 
 @dataclass(slots=True)
@@ -90,7 +89,7 @@ def is_stated_label(text: str, labels: Labels) -> bool:
     if match is None or not value:
         return False
     if match.field == "ACTION_PLAN_CYCLE":
-        return bool(_CYCLE.fullmatch(value))
+        return bool(YEAR.fullmatch(value))
     return is_field_value(match.field, value, labels)
 
 
@@ -154,7 +153,7 @@ class _HeaderParser:
             return values[-1].is_bullet == piece.is_bullet if values else self._may_begin_list(current, piece, place)
         if not values:
             return self._may_begin(current, piece, place)
-        if name in _INSTITUTION_FIELDS and values[-1].is_bullet and piece.is_bullet:
+        if name in _LEAD_AND_SUPPORT and values[-1].is_bullet and piece.is_bullet:
             return not self._is_of_closed_list(piece)
         return piece.number == values[-1].number + 1 and self._continues_list(current, piece, place)
 
@@ -177,8 +176,8 @@ class _HeaderParser:
         if not self._is_label_ahead(place, _LOOK_AHEAD):
             return False
         if name == "ACTION_PLAN_CYCLE":
-            return bool(_CYCLE.fullmatch(text))
-        if name in _INSTITUTION_FIELDS | {"INSTITUTIONS_INVOLVED"}:
+            return bool(YEAR.fullmatch(text))
+        if name in INSTITUTION_FIELDS:
             if self._is_of_closed_list(piece):
                 return False
             return piece.is_bullet or self._is_organisation(piece) or labels.is_listed(text, "no_institution")
@@ -199,7 +198,7 @@ class _HeaderParser:
         if name in (*REPORT_FIELDS, "ACTION_PLAN"):
             is_report = name in REPORT_FIELDS and bool(self._labels.report_noun.search(fold(piece.text)))
             return self._is_label_ahead(place, _LOOK_AHEAD) and (goes_on or is_report)
-        if name not in _INSTITUTION_FIELDS:
+        if name not in _LEAD_AND_SUPPORT:
             return False
         # Behind a long line it is the rest of a name, or another one: nobody knows.
         before = current.line if last.number == current.line.number else last

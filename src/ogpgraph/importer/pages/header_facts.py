@@ -17,6 +17,7 @@ from ogpgraph.importer.pages.label_matching import HEADINGS, RATING_FIELDS
 from ogpgraph.importer.pages.labels import Labels
 from ogpgraph.importer.pages.text import Span, fold, is_cut_in_year, is_cut_off, normalize_policy_area
 from ogpgraph.importer.pages.values import (
+    YEAR,
     parse_institutions,
     parse_ogp_values,
     parse_partial_date,
@@ -37,7 +38,6 @@ _RELEVANCE = "ratings/RELEVANCE/DESIGN"
 _GLUED = re.compile(r"[a-zà-ÿ]{3}[A-Z]")
 """A heading, damaged itself, that is joined to a value."""
 _ITEMS = re.compile(r"[^,;\n•]+")
-_CYCLE = re.compile(r"(?:19|20)\d\d")
 _UNSUPPORTED_FIELDS = ("PRIMARY_SECTOR",)  # fields of local pages for which commitments have no path
 
 
@@ -174,7 +174,7 @@ class _HeaderReader:
                 self._remark("odd-plan-title", span)
         if not (span := self._header.value("ACTION_PLAN_CYCLE")):
             return
-        if year := _CYCLE.search(span.of(self._text)):
+        if year := YEAR.search(span.of(self._text)):
             year_span = Span(span.start + year.start(), span.start + year.end())
             self._result.cycle = ExtractedValue(int(year.group()), year_span)
         if not year or len(year.group()) < span.end - span.start:

@@ -22,7 +22,7 @@ from ogpgraph.importer.pages.extraction import (
     UnreadableInput,
     UnrecognizedPage,
 )
-from ogpgraph.importer.pages.header import Header, is_stated_label, parse_header
+from ogpgraph.importer.pages.header import INSTITUTION_FIELDS, Header, is_stated_label, parse_header
 from ogpgraph.importer.pages.header_facts import read_header
 from ogpgraph.importer.pages.irm_summary import find_number, find_stage, read_irm_summary
 from ogpgraph.importer.pages.label_matching import RATING_FIELDS, match_label, split_at_labels
@@ -43,7 +43,6 @@ _YEAR_LENGTH = 4
 _LINES_WITH_STRAY_FIELDS = 30
 _QUOTES = frozenset(("COMMITMENT_TEXT",))
 """Headings that only a summary by the IRM has: without the summary's own heading, its text is not the government's."""
-_INSTITUTION_FIELDS = frozenset(("LEAD_INSTITUTION", "SUPPORT_INSTITUTIONS", "INSTITUTIONS_INVOLVED"))
 _COMPLETE_HEADER = frozenset(("ACTION_PLAN", "POLICY_AREAS", "LEAD_INSTITUTION"))
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.\w")
 _LOCAL_FIELDS = frozenset(("INCEPTION_REPORT", "COMMITMENT_START", "COMMITMENT_END", "INSTITUTIONS_INVOLVED"))
@@ -142,7 +141,7 @@ class _PageReader:
         fields = self._header.fields
         last = next(reversed(fields), "")
         # A short page may end in its institutions, where those come last.
-        if not body and last in _INSTITUTION_FIELDS and fields[last].values and fields.keys() >= _COMPLETE_HEADER:
+        if not body and last in INSTITUTION_FIELDS and fields[last].values and fields.keys() >= _COMPLETE_HEADER:
             return False
         return not body or (self._is_header_incomplete and "\n" not in body and len(body) < _LONGEST_LABEL_PIECE)
 

@@ -25,7 +25,7 @@ _INLINE_BULLET = re.compile(r"(?:^|(?<=\s))[•·▪◦‣○●■□✓➢❖\
 _INLINE_NUMBER = re.compile(r"(?:^|(?<=[\s;,]))(\d{1,2})[.)]\s+(?=[^\W\d])")
 _AROUND_ITEMS = " ;:,"
 _AREA_SEPARATOR = re.compile(r"[,;|•·]")
-_YEAR = re.compile(r"(?:19|20)\d\d")
+YEAR = re.compile(r"(?:19|20)\d\d")
 _YEAR_GROUP = r"(?P<year>(?:19|20)\d\d)"
 _LONGEST_DATE = 60
 _MOST_DATE_WORDS = 10  # the longest date, "from the second semester of 2018 to 30 June 2019", has fewer
@@ -143,7 +143,7 @@ def parse_report_names(text: str, labels: Labels) -> tuple[str, ...]:
     beginning = ""
     for part in (part.strip() for part in text.split(",")):
         has_noun = bool(labels.report_noun.search(fold(part)))
-        if not has_noun and names and not beginning and not _YEAR.search(names[-1]):
+        if not has_noun and names and not beginning and not YEAR.search(names[-1]):
             names[-1] += f", {part}"  # "Informe de Buenos Aires, Argentina 2018-2020": the noun comes first
         elif not has_noun:
             beginning = f"{beginning}, {part}" if beginning else part

@@ -6,7 +6,7 @@ for which its layout has columns, and a row that it lacks counts as unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,15 +25,12 @@ from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value, value_text_references
 from ogpgraph.importer.observations.differences import ObservedChanges, SourceStatements, record_respelled
 from ogpgraph.importer.observations.observation import ObservationOutcome
-from ogpgraph.importer.observations.value_equivalence import TextLookup, is_equivalent_cell_value
+from ogpgraph.importer.observations.value_equivalence import LoadTexts, TextLookup, is_equivalent_cell_value
 from ogpgraph.importer.spreadsheets.codebook import Codebook
 from ogpgraph.importer.spreadsheets.file_observation import FileContents, FileHistory, row_names
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity
 from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
 from ogpgraph.importer.spreadsheets.year_only_dates import adopt_earlier_dates
-
-TextLoader = Callable[[Iterable[str]], dict[str, str]]
-"""Returns stored texts by reference, without those that are not stored."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ class _PreparedRow:
 class CommitmentRecorder:
     """Records rows of one observed file in a unit of work."""
 
-    def __init__(self, uow: UnitOfWork, context: ImportContext, load_texts: TextLoader) -> None:
+    def __init__(self, uow: UnitOfWork, context: ImportContext, load_texts: LoadTexts) -> None:
         self._uow = uow
         self._context = context
         self._load_texts = load_texts

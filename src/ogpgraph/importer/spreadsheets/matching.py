@@ -13,14 +13,13 @@ from difflib import SequenceMatcher
 
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.values import TextValue
-from ogpgraph.importer.observations.value_equivalence import normalize_title, strip_label
+from ogpgraph.importer.observations.value_equivalence import TITLES, normalize_title, strip_label
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, RowSelection, hash_full_text
 from ogpgraph.importer.writer import ImportWriter
 
 _NO_TEXT = hash_full_text("")
-_TITLES = ("title/", "shortTitle/")
 _FULL_TEXT = ("description/en",)
 _MIN_TITLE_SIMILARITY = 0.6
 """The ratio of `SequenceMatcher` from which two titles may be the same title reworded."""
@@ -157,7 +156,7 @@ def load_known_commitments(writer: ImportWriter, members: Mapping[str, str]) -> 
     """Yield the commitments of members, without those that were merged into others; `members` maps codes to streams."""
     member_codes = {stream: code for code, stream in members.items()}
     for commitments in writer.load_commitments(member_codes):
-        compared = (_TITLES, _FULL_TEXT)
+        compared = (TITLES, _FULL_TEXT)
         references = (_text_references(each, groups) for each in commitments for groups in compared)
         texts = writer.stored_texts({reference for found in references for reference in found})
         for commitment in commitments:
@@ -182,6 +181,6 @@ def _known_commitment(
         plan_number if isinstance(plan_number, int) else None,
         cycle if isinstance(cycle, int) else None,
         commitment.string("number"),
-        frozenset(normalize_title(texts[each]) for each in _text_references(commitment, _TITLES) if each in texts),
+        frozenset(normalize_title(texts[each]) for each in _text_references(commitment, TITLES) if each in texts),
         frozenset(hash_full_text(texts[each]) for each in _text_references(commitment, _FULL_TEXT) if each in texts),
     )

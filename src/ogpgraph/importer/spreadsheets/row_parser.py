@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from ogpgraph.domain.commitment_fields import NUMBER
 from ogpgraph.domain.values import ReportedRating
 from ogpgraph.domain.vocabulary import VALUES_OF, CoCreationValue, CommitmentStatus, Indicator, RatingState, RatingValue
 from ogpgraph.importer.pages.extraction import ExtractedValue, Value
@@ -61,7 +62,6 @@ _EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.]+\w")
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _PLAN_NUMBER = re.compile(r"\d{1,2}")
 _YEAR = re.compile(r"20\d\d")
-_COMMITMENT_NUMBER = re.compile(r"[0-9A-Za-z][0-9A-Za-z.,()/\-]{0,15}")
 _MAX_LINE_LENGTH = 300
 _MAX_VALUE_LENGTH = 60
 _MAX_STATE_LENGTH = 20
@@ -194,7 +194,7 @@ class RowParser:
     def commitment_number(self, row: SheetRow) -> str | None:
         """Return the commitment's number in its plan, None where there is none."""
         number = repair_number(self.cell_text(row, "number")).text or ""
-        return number if _COMMITMENT_NUMBER.fullmatch(number) and parse_rating_state(number) is None else None
+        return number if re.fullmatch(NUMBER, number) and parse_rating_state(number) is None else None
 
     def plan_number(self, row: SheetRow) -> int | None:
         """Return the number of the plan among the member's plans, None where there is none."""

@@ -55,11 +55,9 @@ from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
 from ogpgraph.importer.spreadsheets.row_parser import RowParser
 from ogpgraph.importer.spreadsheets.sheet import Sheet, SheetRow, parse_sheet
 from ogpgraph.importer.writer import ImportWriter
-from ogpgraph.storage.database import iter_chunks
+from ogpgraph.storage.database import ProgressCallback, iter_chunks
 
 T = TypeVar("T")
-ProgressCallback = Callable[[int, int], None]
-"""Called with the number of rows read and of all rows, then with those recorded and those to record."""
 ParsedRows = list[tuple[RowIdentity, ParsedRow]]
 
 BATCH_SIZE = 100
@@ -92,7 +90,7 @@ def import_spreadsheet(
     progress: ProgressCallback | None = None,
     options: FileOptions = DEFAULT_OPTIONS,
 ) -> Report:
-    """Record what is new in a file; returns the report.
+    """Record what is new in a file; returns the report. `progress` counts the rows read, then those recorded.
 
     Raises UnreadableInput for an unknown layout, and Conflict if the projection has stopped, because rows could not be
     matched with commitments that were recorded since. In both cases nothing is recorded.
