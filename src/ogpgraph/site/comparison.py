@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from ogpgraph.site.moment import parse_at, parse_date
 from ogpgraph.site.page_request import PageRequest
-from ogpgraph.site.views import Data, choose_slice
+from ogpgraph.site.views import Execute, choose_slice
 from ogpgraph.web.errors import bad_request
 
 COMPARISON_PARAMETERS: Final = ("from", "to", "axis", "commitment", "member", "before", "after")
@@ -32,7 +31,7 @@ def choose_comparison(request: PageRequest) -> dict[str, Any]:
     }
 
 
-def find_compared_positions(request: PageRequest, execute: Callable[[str, dict[str, Any]], Data]) -> str | None:
+def find_compared_positions(request: PageRequest, execute: Execute) -> str | None:
     """Return the permanent address of a comparison of two times: that of the positions which the record had then.
 
     Raises:

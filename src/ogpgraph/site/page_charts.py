@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from ogpgraph.domain.vocabulary import VALUES_OF, Indicator
 from ogpgraph.site.charts import Chart, Row
 from ogpgraph.site.page_request import PageRequest
-from ogpgraph.site.views import Words, name_facet
+from ogpgraph.site.views import Data, Words, name_facet
 
-Data = Mapping[str, Any]
 COMPLETION: Final = [each.name for each in reversed(VALUES_OF[Indicator.COMPLETION])]
 """The values of the completion of a commitment, the greatest first."""
 
@@ -189,7 +188,7 @@ def _find_values(facets: Sequence[Data] | None) -> Sequence[Data]:
     return next((facet["values"] for facet in facets or ()), ())
 
 
-def _present_values(values: Any) -> list[str]:
+def _present_values(values: Iterable[str]) -> list[str]:
     found = set(values)
     return [each for each in COMPLETION if each in found]
 

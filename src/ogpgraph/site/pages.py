@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,11 +11,8 @@ from ogpgraph.site.charts import Chart
 from ogpgraph.site.documents import find_document, load_document
 from ogpgraph.site.moment import Moment
 from ogpgraph.site.page_request import PageRequest
+from ogpgraph.site.views import Data, Execute, Words
 from ogpgraph.web.persisted_documents import document_id
-
-Data = Mapping[str, Any]
-Execute = Callable[[str, dict[str, Any]], Data]
-"""Returns the data of a document, by its name, with variables."""
 
 
 def _no_variables(_request: PageRequest) -> dict[str, Any]:
@@ -26,11 +23,11 @@ def _no_redirect(_request: PageRequest, _execute: Execute) -> str | None:
     return None
 
 
-def _no_values(_data: Data, _request: PageRequest, _words: views.Words) -> dict[str, Any]:
+def _no_values(_data: Data, _request: PageRequest, _words: Words) -> dict[str, Any]:
     return {}
 
 
-def _no_charts(_data: Data, _request: PageRequest, _words: views.Words) -> list[Chart]:
+def _no_charts(_data: Data, _request: PageRequest, _words: Words) -> list[Chart]:
     return []
 
 
@@ -50,8 +47,8 @@ class Page:
     parameters: tuple[str, ...] = ()
     build_variables: Callable[[PageRequest], dict[str, Any]] = _no_variables
     find_redirect: Callable[[PageRequest, Execute], str | None] = _no_redirect
-    build_values: Callable[[Data, PageRequest, views.Words], dict[str, Any]] = _no_values
-    build_charts: Callable[[Data, PageRequest, views.Words], list[Chart]] = _no_charts
+    build_values: Callable[[Data, PageRequest, Words], dict[str, Any]] = _no_values
+    build_charts: Callable[[Data, PageRequest, Words], list[Chart]] = _no_charts
 
 
 def _variables_of_code(request: PageRequest) -> dict[str, Any]:

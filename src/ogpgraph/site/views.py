@@ -16,6 +16,9 @@ from ogpgraph.site.moment import parse_day
 from ogpgraph.site.page_request import PageRequest, page_not_found
 
 Data = Mapping[str, Any]
+"""The decoded data of a document, or an object in it."""
+Execute = Callable[[str, dict[str, Any]], Data]
+"""Returns the data of a document, by its name, with variables."""
 PAGE_SIZE: Final = 50
 
 
@@ -299,7 +302,7 @@ def find_page(thing: Data) -> str | None:
     return prefix + code if prefix and code else None
 
 
-def find_thing(request: PageRequest, execute: Callable[[str, dict[str, Any]], Data]) -> str:
+def find_thing(request: PageRequest, execute: Execute) -> str:
     """Return the address of the page of a thing, by its id; raises PageFailed where there is none."""
     thing = execute("thing", {"id": request.codes["id"]}).get("node") or {}
     path = find_page(thing) if "stableId" in thing else None
