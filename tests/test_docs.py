@@ -14,7 +14,7 @@ from typer.main import get_command
 from ogpgraph.cli import app
 from ogpgraph.cli.server import format_json
 from ogpgraph.demo.loader import load_example_queries
-from ogpgraph.settings import settings_table
+from ogpgraph.settings import declarations
 from tests.demo.client import ExecuteQuery, create_demo_database, open_demo
 
 ROOT = Path(__file__).parents[1]
@@ -61,7 +61,14 @@ def test_the_first_query_in_the_readme_is_the_first_of_the_demonstration() -> No
 
 
 def test_the_readme_has_a_table_of_all_settings() -> None:
-    assert f"\n\n{settings_table()}\n" in README, f"the table is now\n{settings_table()}"
+    declared = declarations().values()
+    rows = [
+        f"| `{each.variable}` | {f'`{each.default}`' if each.default else ''} | {each.description} |"
+        for each in declared
+    ]
+    assert all(row.count("|") == 4 for row in rows)
+    table = "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows])
+    assert f"\n\n{table}\n\n" in README, f"the table is now\n{table}"
 
 
 def test_the_readme_names_only_existing_commands() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ogpgraph.host import Host
-from ogpgraph.settings import Settings, SettingsError, declarations, mask_password, settings_table
+from ogpgraph.settings import Settings, SettingsError, declarations, mask_password
 
 ROOT = Path(__file__).parents[1]
 
@@ -198,15 +198,6 @@ def test_only_passwords_are_masked(url: str, masked: str) -> None:
     assert mask_password(url) == masked
     assert Settings(database=url).describe()["OGPGRAPH_DATABASE"] == masked
     assert "hunter2" not in repr(Settings(database=url))
-
-
-def test_the_table_has_a_row_with_three_cells_for_every_setting() -> None:
-    rows = settings_table().splitlines()[2:]
-    assert len(rows) == len(fields(Settings))
-    for row, declared in zip(rows, declarations().values(), strict=True):
-        assert row.count("|") == 4
-        default = f"`{declared.default}`" if declared.default else ""
-        assert row.startswith(f"| `{declared.variable}` | {default} | ")
 
 
 def test_no_other_module_reads_the_environment() -> None:

@@ -1,7 +1,7 @@
 """Settings from environment variables; no other module reads the environment.
 
-Each setting is declared once: field, variable, default, parser and description. The README's table is generated from
-these declarations, so it is always complete. All errors are reported at start, all at once, and never with a password.
+Each setting is declared once: field, variable, default, parser and description. A test compares the README's table with
+these declarations. All errors are reported at start, all at once, and never with a password.
 """
 
 import os
@@ -376,13 +376,6 @@ class Settings:
 def declarations() -> dict[str, Declaration[Any]]:
     """Return field → declaration of all settings, in order."""
     return {each.name: each.metadata["declaration"] for each in fields(Settings)}
-
-
-def settings_table() -> str:
-    """Return the README's table of settings, in Markdown."""
-    defaults = {d.variable: f"`{d.default}`" if d.default else "" for d in declarations().values()}
-    rows = (f"| `{d.variable}` | {defaults[d.variable]} | {d.description} |" for d in declarations().values())
-    return "\n".join(["| Variable | Default | Meaning |", "| --- | --- | --- |", *rows]) + "\n"
 
 
 def _missing_issuer_settings(values: Mapping[str, Any]) -> Iterator[str]:
