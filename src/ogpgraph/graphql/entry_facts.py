@@ -1,4 +1,4 @@
-"""What an entry states of itself, whatever it leads to."""
+"""What an entry, and the evidence of it, state of themselves, whatever they lead to."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 import strawberry
 
 from ogpgraph.domain.event import Cause, Origin
+from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.state_id import StateId
 from ogpgraph.graphql.changes import Change, Interval
 from ogpgraph.graphql.dependence import OWN
@@ -15,7 +16,7 @@ from ogpgraph.graphql.part import Node
 from ogpgraph.graphql.scalars import DateTime, PartialDate, Position, parse_partial_date
 from ogpgraph.graphql.weights import computed
 from ogpgraph.readmodel.entry import Entry as StoredEntry
-from ogpgraph.readmodel.entry import change_text_refs, reason_text_refs
+from ogpgraph.readmodel.entry import change_text_refs, evidence_text_refs, reason_text_refs
 from ogpgraph.readmodel.snapshot import Snapshot
 
 
@@ -146,3 +147,44 @@ class EntryFacts(Node):
 
     def _find_text(self, reference: str) -> str | None:
         return self.snapshot.entry_text(reference, change_text_refs)
+
+
+@strawberry.type  # not in the schema: only a part of Evidence
+class EvidenceFacts:
+    """The fields of a passage that supports a fact of an entry, without the source that it is in."""
+
+    path: str = strawberry.field(description="The path of the field whose value is in the passage.")
+    content_hash: str = strawberry.field(
+        description="The SHA-256 hash of the observed bytes of the source: `sha256:` and 64 hexadecimal digits."
+    )
+    start: int = strawberry.field(
+        description="Where the passage begins in the text of the source, without the navigation around it, in "
+        "characters (Unicode code points) from 0."
+    )
+    end: int = strawberry.field(description="Where the passage ends: the place after its last character.")
+    evidence: strawberry.Private[StoredEvidence]
+    snapshot: strawberry.Private[Snapshot]
+
+    @strawberry.field(
+        metadata=OWN,
+        description="For a file of rows: the number of the row, counted from 1 as in a spreadsheet. `start` and `end` "
+        "then refer to the text of this row, in which each cell is `Column: cell`. Null for other sources.",
+    )
+    def row(self) -> int | None:
+        return self.evidence.row
+
+    @strawberry.field(
+        metadata=OWN,
+        description="For a file of rows: the column, named as in OGP's codebook; several are separated by commas. Null "
+        "for other sources.",
+    )
+    def column(self) -> str | None:
+        return self.evidence.columns.get(self.path)
+
+    @strawberry.field(
+        metadata=computed(2) | OWN,
+        description="The passage itself; null if the text of the source was removed from the record.",
+    )
+    def quote(self) -> str | None:
+        text = self.snapshot.entry_text(self.evidence.text, evidence_text_refs) if self.evidence.text else None
+        return text[self.start : self.end] if text is not None else None

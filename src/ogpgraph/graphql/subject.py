@@ -14,7 +14,6 @@ import strawberry
 
 from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of, all_sources
 from ogpgraph.domain.aggregate import Claim as StoredClaim
-from ogpgraph.domain.event import Evidence as StoredEvidence
 from ogpgraph.domain.event import Origin
 from ogpgraph.domain.source import last_observed_at, observations
 from ogpgraph.domain.values import TextValue
@@ -30,7 +29,7 @@ from ogpgraph.graphql.connections import (
     parse_page_request,
 )
 from ogpgraph.graphql.dependence import FIXED, OWN
-from ogpgraph.graphql.entry_facts import EntryFacts
+from ogpgraph.graphql.entry_facts import EntryFacts, EvidenceFacts
 from ogpgraph.graphql.entry_filters import EntryOrders, HistoryFilter, build_entry_order
 from ogpgraph.graphql.part import Observation, Owner, Part
 from ogpgraph.graphql.scalars import DateTime, FieldValue
@@ -38,7 +37,6 @@ from ogpgraph.graphql.subject_facts import PathPrefix, SubjectFacts, is_at_or_be
 from ogpgraph.graphql.volatile_fields import READS_HEAD
 from ogpgraph.graphql.weights import LIST_COST, computed
 from ogpgraph.readmodel.entry import Entry as StoredEntry
-from ogpgraph.readmodel.entry import evidence_text_refs
 from ogpgraph.readmodel.index import Dimensions
 from ogpgraph.readmodel.queries import Page
 from ogpgraph.readmodel.snapshot import Snapshot
@@ -305,35 +303,8 @@ def entry_connection(
 
 
 @strawberry.type(description="A passage of a source that supports a fact.")
-class Evidence:
-    path: str = strawberry.field(description="The path of the field whose value is in the passage.")
-    content_hash: str = strawberry.field(
-        description="The SHA-256 hash of the observed bytes of the source: `sha256:` and 64 hexadecimal digits."
-    )
-    start: int = strawberry.field(
-        description="Where the passage begins in the text of the source, without the navigation around it, in "
-        "characters (Unicode code points) from 0."
-    )
-    end: int = strawberry.field(description="Where the passage ends: the place after its last character.")
-    evidence: strawberry.Private[StoredEvidence]
-    snapshot: strawberry.Private[Snapshot]
+class Evidence(EvidenceFacts):
     find_source: strawberry.Private[FindSource]
-
-    @strawberry.field(
-        metadata=OWN,
-        description="For a file of rows: the number of the row, counted from 1 as in a spreadsheet. `start` and `end` "
-        "then refer to the text of this row, in which each cell is `Column: cell`. Null for other sources.",
-    )
-    def row(self) -> int | None:
-        return self.evidence.row
-
-    @strawberry.field(
-        metadata=OWN,
-        description="For a file of rows: the column, named as in OGP's codebook; several are separated by commas. Null "
-        "for other sources.",
-    )
-    def column(self) -> str | None:
-        return self.evidence.columns.get(self.path)
 
     @strawberry.field(
         description="The source that contains the passage; null if it is not in the record at that position."
@@ -341,14 +312,6 @@ class Evidence:
     def source(self) -> Source | None:
         snapshot, state = self.find_source(self.evidence.source)
         return Source.of(state, snapshot) if state else None
-
-    @strawberry.field(
-        metadata=computed(2) | OWN,
-        description="The passage itself; null if the text of the source was removed from the record.",
-    )
-    def quote(self) -> str | None:
-        text = self.snapshot.entry_text(self.evidence.text, evidence_text_refs) if self.evidence.text else None
-        return text[self.start : self.end] if text is not None else None
 
 
 @strawberry.type(description="The current value of a field, with the entry that stated it.")
