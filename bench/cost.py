@@ -18,9 +18,9 @@ import msgspec
 
 from bench.data import COMMITMENTS, MEMBERS, WORDS, database
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.operation_cost import OperationCost
 from ogpgraph.graphql.query_limits import QueryLimits
 from ogpgraph.graphql.schema import build_schema
+from ogpgraph.graphql.weights import OperationCost
 from ogpgraph.system import System, open_system
 from ogpgraph.web.deadline import Deadline
 from ogpgraph.web.document_cache import DocumentLimits

@@ -40,7 +40,7 @@ from ogpgraph.graphql.compiled.run import Run
 from ogpgraph.graphql.compiled.writer import NotCovered
 from ogpgraph.graphql.context import Context
 from ogpgraph.graphql.input_errors import describe_variable_errors
-from ogpgraph.graphql.pinned_position import pinned_position
+from ogpgraph.graphql.moments import pinned_position
 from ogpgraph.lazy import cached_property
 from ogpgraph.readmodel.kept_responses import KeptData, Reads, RecordVersion
 from ogpgraph.readmodel.model import ModelState

@@ -35,9 +35,8 @@ from msgspec import Struct, field
 
 from ogpgraph.graphql.argument_cost import PAGE_SIZE, PLAIN_VALUE, ArgumentWeight, Scope, VariableUse
 from ogpgraph.graphql.errors import DocumentErrorCode, LimitExceeded
-from ogpgraph.graphql.operation_cost import MAX_REPORTED_COST, OperationCost
 from ogpgraph.graphql.query_limits import QueryLimits
-from ogpgraph.graphql.weights import PLAIN, STATE_COST, FieldWeight, weight_of_field
+from ogpgraph.graphql.weights import MAX_REPORTED_COST, PLAIN, STATE_COST, FieldWeight, OperationCost, weight_of_field
 from ogpgraph.readmodel.queries import MAX_PAGE_SIZE
 
 MAX_NESTING: Final = 100

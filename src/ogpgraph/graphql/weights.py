@@ -1,4 +1,4 @@
-"""Weights: what a field, an argument or a field of an input costs, declared where it is declared.
+"""Weights: what a field, an argument or a field of an input costs, declared where it is declared; and their sum.
 
 The unit of cost is about 10 µs of processor time: what an object of a response takes, with 6,000 commitments in the
 record (`bench/cost.py` measures it). A field that is computed, or that reads more than the object that it is selected
@@ -13,7 +13,8 @@ each CHARACTERS_PER_UNIT characters. So nothing that a client can make longer is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from math import ceil
+from typing import Any, Final, NamedTuple
 
 from graphql import GraphQLArgument, GraphQLField, GraphQLInputField
 from msgspec import Struct
@@ -122,3 +123,36 @@ def weight_of_field(declared: GraphQLField) -> FieldWeight:
 def _find_weight(declared: GraphQLField | GraphQLArgument | GraphQLInputField) -> object:
     definition = declared.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     return definition.metadata.get(_KEY) if definition else None
+
+
+# The cost of an operation
+
+MAX_REPORTED_COST: Final = 2**53 - 1
+"""The greatest cost that is reported exactly; JSON clients cannot represent a greater integer."""
+
+
+class OperationCost(NamedTuple):
+    """The cost of an operation with its variables, at most; of a subscription, that of its beginning and of one entry.
+
+    `once` is the part that it has whatever it finds: computed fields and arguments that no list repeats. The rest is
+    for up to so many `objects`. `beginning` is the part of a subscription that entries do not repeat: its filter.
+    """
+
+    total: int
+    once: int = 0
+    objects: int = 0
+    beginning: int = 0
+
+    @property
+    def of_entry(self) -> OperationCost:
+        """Return the cost of each entry that a subscription delivers."""
+        return self._replace(total=self.total - self.beginning, once=max(0, self.once - self.beginning), beginning=0)
+
+    def used(self, objects: int) -> int:
+        """Return what an operation cost that made so many objects: its part of the rest is in proportion to them."""
+        rest = self.total - self.once
+        share = rest * objects / self.objects if self.objects else objects
+        return min(self.total, self.once + max(objects, ceil(share)))
+
+
+NO_COST: Final = OperationCost(0)

@@ -16,7 +16,7 @@ import msgspec
 from graphql import OperationDefinitionNode
 
 from ogpgraph.graphql.context import Context
-from ogpgraph.graphql.pinned_position import pinned_position
+from ogpgraph.graphql.moments import pinned_position
 from ogpgraph.readmodel.bookmark import Bookmark
 
 PRESENT_CACHE_CONTROL: Final = "public, max-age=5"

@@ -30,10 +30,10 @@ from ogpgraph.graphql.deprecation import Deprecation, find_in_document, find_in_
 from ogpgraph.graphql.document_validation import validate_document
 from ogpgraph.graphql.errors import LimitExceeded
 from ogpgraph.graphql.input_errors import show_value
-from ogpgraph.graphql.operation_cost import NO_COST, OperationCost
 from ogpgraph.graphql.query_cost import measure_document
 from ogpgraph.graphql.query_limits import QueryLimits, check_length
 from ogpgraph.graphql.volatile_fields import READS_HEAD, VOLATILE, Mark, marked_fields, selects_field
+from ogpgraph.graphql.weights import NO_COST, OperationCost
 from ogpgraph.web.deadline import Deadline, endless_deadline
 from ogpgraph.web.error_codes import RequestErrorCode
 
