@@ -58,3 +58,14 @@ def test_sql_text_stands_only_in_storage_and_readmodel() -> None:
 )
 def test_sql_text_is_recognized(name: str) -> None:
     assert len(sql_in(ROOT / name)) > 3
+
+
+LARGE_PACKAGES = [folder for folder in ROOT.rglob("*") if len(list(folder.glob("*.py"))) > 20]
+
+
+@pytest.mark.parametrize("folder", LARGE_PACKAGES, ids=lambda folder: str(folder.relative_to(ROOT)))
+def test_the_description_of_a_large_package_says_where_each_of_its_modules_belongs(folder: Path) -> None:
+    description = ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    modules |= {path.parent.name for path in folder.glob("*/__init__.py")}
+    assert {name: description.count(f"`{name}`") for name in modules} == dict.fromkeys(modules, 1)
