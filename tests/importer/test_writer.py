@@ -24,7 +24,7 @@ from tests.importer.sample_pages import (
     importer_context,
     write_pages,
 )
-from tests.importer.spreadsheets.spreadsheet_files import build_csv, row_2016
+from tests.importer.spreadsheets.spreadsheet_files import build_csv, row_2016, row_2024
 
 STOPPED = r"not everything recorded is visible: the projection stopped: event \d+ \(code-plan-XXX"
 
@@ -60,6 +60,17 @@ class TestDryRun:
             )
         )
         assert dump_tables(system) == before
+
+    @pytest.mark.parametrize("dry_run", [False, True])
+    def test_a_page_is_of_a_member_that_a_file_before_it_registers(
+        self, system: System, tmp_path: Path, *, dry_run: bool
+    ) -> None:
+        listed, page = tmp_path / "list.csv", tmp_path / "page.txt"
+        new_member = row_2024("QX0001", Country_Locality="Ruritania", Code="QXX")
+        listed.write_bytes(build_csv("2024", [new_member]))
+        page.write_bytes(FERRIES.with_changes(code="QX0002", country="Ruritania", plan="Ruritania Plan 2018").data)
+        reports = import_files(system, [listed, page], importer_context(), limit_bytes=LIMIT, dry_run=dry_run)
+        assert [each.problem for each in reports] == ["", ""]
 
 
 class TestRevert:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Protocol, TypeVar
 
 from ogpgraph.application.executor import CommandExecutor
-from ogpgraph.domain.aggregate import Aggregate
+from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.correction import CorrelatedEvents, revert
 from ogpgraph.domain.errors import NotFound
@@ -191,8 +191,9 @@ class DryRunWriter:
         return self._executor.new_id()
 
     def list_streams(self, aggregate_type: str) -> Sequence[str]:
-        """Return the streams of all aggregates of a type that are in the log: a dry run adds no accounts."""
-        return self._executor.list_streams(aggregate_type)
+        """Return the streams of all aggregates of a type, those of the dry run included."""
+        own = (stream for stream in self._aggregates if aggregate_type_of(stream) == aggregate_type)
+        return sorted({*self._executor.list_streams(aggregate_type), *own})
 
     def create_reference(self, text: str) -> tuple[str, bytes]:
         """Return a text's reference and its salt."""
