@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +24,7 @@ from ogpgraph.storage.payload import MAX_PAYLOAD_BYTES
 from ogpgraph.system import System
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, SystemFactory
+from tests.support.waiting import wait_until
 
 pytestmark = BOTH_ENGINES
 Command = Callable[[UnitOfWork], Any]
@@ -64,21 +64,14 @@ class Group:
         release = threading.Event()
         with ThreadPoolExecutor(len(self._executed) + 1) as threads:
             held = threads.submit(self._system.execute, command_context(), lambda _: release.wait(20))
-            self._wait_until(lambda: self._queue._leader is not None)
+            wait_until(lambda: self._queue._leader is not None)
             futures: list[Future[Receipt[Any]]] = []
             for number, (context, command, check) in enumerate(self._executed, start=1):
                 futures.append(threads.submit(self._system.execute, context, command, check))
-                self._wait_until(lambda number=number: len(self._queue._waiting) == number)  # type: ignore[misc]
+                wait_until(lambda number=number: len(self._queue._waiting) == number)  # type: ignore[misc]
             release.set()
             held.result()
         return [future.exception() or future.result() for future in futures]
-
-    @staticmethod
-    def _wait_until(is_reached: Callable[[], bool]) -> None:
-        until = time.monotonic() + 20
-        while not is_reached() and time.monotonic() < until:
-            time.sleep(0.001)
-        assert is_reached()
 
 
 @pytest.fixture

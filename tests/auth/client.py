@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,25 +16,18 @@ from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, open_system
 from tests.graphql.mutations.client import MutationClient, mutation_document
+from tests.support.server import serve_in_thread
 
 
 @contextmanager
 def run_server(settings: Settings) -> Iterator[httpx.Client]:
     """Run a server on the settings' migrated database; yields a client."""
     app = create_app(SystemLifespan(lambda: open_system(settings.database)), settings)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join()
+    with (
+        serve_in_thread(uvicorn.Config(app, log_config=None, access_log=False)) as (host, port),
+        httpx.Client(base_url=f"http://{host}:{port}", timeout=60) as client,
+    ):
+        yield client
 
 
 def issue_token(system: System, writer: MutationClient, days: float = 1) -> str:

@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.error import HTTPError
@@ -23,6 +23,7 @@ from ogpgraph.auth.issuer_keys import (
     KeyUrl,
     fetch_keys,
 )
+from tests.support.waiting import wait_until
 
 KEY = json.loads(ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
 
@@ -99,14 +100,6 @@ def find(keys: KeyUrl, kid: str) -> jwt.PyJWK:
     except KeysAwaited as awaited:
         awaited.fetched.result(30)
     return keys.get_signing_key(kid)
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(3_000):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError
 
 
 def test_keys_are_fetched_once_and_again_for_an_unknown_one_after_a_while(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -33,13 +32,3 @@ def start_command(*arguments: object, folder: Path, program: str = RUN_MAIN) -> 
     finally:
         process.kill()
         process.communicate()
-
-
-def wait_until(condition: Callable[[], T | None], seconds: float = 60) -> T:
-    """Wait until a condition is true; returns its value."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise TimeoutError

@@ -13,9 +13,10 @@ import pytest
 
 from ogpgraph.system import migrate, open_system
 from tests.cli.conftest import RunCommand
-from tests.cli.processes import start_command, wait_until
+from tests.cli.processes import start_command
 from tests.graphql.client import dump_state, execute_query
 from tests.importer.sample_pages import LIBRARIES, LIGHTHOUSE, Page
+from tests.support.waiting import wait_until
 
 
 def test_import_reports_each_file_and_exits_with_0(run: RunCommand) -> None:

@@ -17,7 +17,8 @@ import pytest
 from ogpgraph.cli.server import format_json
 from ogpgraph.system import migrate, open_system
 from tests.cli.conftest import RunCommand
-from tests.cli.processes import start_command, wait_until
+from tests.cli.processes import start_command
+from tests.support.waiting import wait_until
 from tests.support.writers import register_commitment
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -20,6 +20,7 @@ from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES, ONLY_SQLITE, DatabaseFactory, SystemFactory
 from tests.readmodel.sample_log import record_commitments
 from tests.support.peers import read_title, read_title_of, run_peers
+from tests.support.waiting import wait_until
 from tests.support.writers import change_title, command_context
 
 CHECKS = [20, pytest.param(10_000, marks=pytest.mark.long)]
@@ -54,15 +55,6 @@ class Reading:
         self.begun.release()
         assert self.may_end.acquire(timeout=WAIT_SECONDS)
         return number
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(WAIT_SECONDS * 1000):
-        if condition():
-            return
-        pause.wait(0.001)
-    raise AssertionError("the condition was never met")
 
 
 def test_readers_that_ask_during_a_read_share_the_next_one() -> None:

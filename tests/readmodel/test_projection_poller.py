@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -16,6 +15,7 @@ from ogpgraph.storage import postgres
 from ogpgraph.storage.database import Database
 from ogpgraph.system import System, open_system
 from tests.conftest import BOTH_ENGINES
+from tests.support.waiting import wait_until
 from tests.support.writers import change_title, command_context, register_commitment
 
 pytestmark = BOTH_ENGINES
@@ -35,14 +35,6 @@ def reader(url: str) -> Iterator[System]:
         yield system
 
 
-def wait_until(condition: Callable[[], bool]) -> bool:
-    """Wait until a condition is true; returns whether it is."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (result := condition()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return result
-
-
 def skip_projection(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a process append events without projecting them, as one that is killed in between."""
     monkeypatch.setattr(system.projection, "project", lambda *_: None)
@@ -56,9 +48,9 @@ def test_subscriber_is_notified_of_what_another_process_wrote(writer: System, re
     positions: list[int] = []
     unsubscribe = reader.projection.notifier.subscribe(positions.append)
     register_commitment(writer, "FR0001")
-    assert wait_until(lambda: positions[-1:] == [2])
+    wait_until(lambda: positions[-1:] == [2])
     change_title(writer, "FR0001", "again")
-    assert wait_until(lambda: positions[-1:] == [3])
+    wait_until(lambda: positions[-1:] == [3])
     unsubscribe()
     change_title(writer, "FR0001", "once more")
     assert reader.projection.notifier.wait_for(4, WAIT_SECONDS)
@@ -167,7 +159,7 @@ def test_dead_thread_is_a_problem_though_nothing_is_behind(writer: System, monke
 
     monkeypatch.setattr(type(writer.database), "watch_changes", die)
     with writer.poller.run():
-        assert wait_until(lambda: bool(writer.readiness_problems()))
+        wait_until(lambda: bool(writer.readiness_problems()))
         assert writer.readiness_problems() == ["the projection thread is dead"]
         assert writer.projection_status().lag == 0
 
@@ -182,7 +174,7 @@ def test_silent_thread_is_a_problem(writer: System, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(type(writer.database), "watch_changes", hang)
     monkeypatch.setattr(poller, "HEARTBEAT_TIMEOUT_SECONDS", 0.1)
     with writer.poller.run():
-        assert wait_until(lambda: bool(writer.readiness_problems()))
+        wait_until(lambda: bool(writer.readiness_problems()))
         assert "silent" in writer.readiness_problems()[0]
         released.set()
 
@@ -221,8 +213,8 @@ def test_thread_waits_while_its_process_catches_up_and_reports_if_that_hangs(
     with writer.poller.run():
         assert writer.poller.find_problem() is None
         monkeypatch.setattr(poller, "HEARTBEAT_TIMEOUT_SECONDS", 0.5)
-        assert wait_until(lambda: "silent" in (writer.poller.find_problem() or ""))
+        wait_until(lambda: "silent" in (writer.poller.find_problem() or ""))
         assert refreshes == [0]
         released.set()
-        assert wait_until(lambda: refreshes[0] > 0 and writer.poller.find_problem() is None)
+        wait_until(lambda: refreshes[0] > 0 and writer.poller.find_problem() is None)
     catching_up.join()

@@ -1,4 +1,4 @@
-"""`ogpgraph serve` in processes of its own, as an operator starts it."""
+"""Servers of tests: `ogpgraph serve` in processes of its own, as operators start it, or an application in a thread."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import uvicorn
 
 START_TIMEOUT_SECONDS = 90
 OGPGRAPH = str(Path(sys.executable).with_name("ogpgraph"))
@@ -94,3 +97,21 @@ def post_query(address: str, query: str, **headers: str) -> httpx.Response:
     """Return the response to a GraphQL query, over a new connection, so that any of the workers may answer."""
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.post(f"{address}/graphql", json={"query": query}, headers=names, timeout=60)
+
+
+@contextmanager
+def serve_in_thread(config: uvicorn.Config, port: int = 0) -> Iterator[tuple[str, int]]:
+    """Serve an application on the loopback interface, by default on a free port; yields its host and port."""
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", port))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        yield listener.getsockname()
+    finally:
+        server.should_exit = True
+        thread.join(60)
+    assert not thread.is_alive()

@@ -1,9 +1,7 @@
 """A small schema, a context for it that needs no database, and an application that serves it as any other."""
 
 import json
-import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -11,7 +9,6 @@ from typing import Any
 
 import httpx
 import strawberry
-import uvicorn
 from graphql import GraphQLError
 from msgspec import structs
 from starlette.applications import Starlette
@@ -168,23 +165,6 @@ def build_sample_app(
         identify=lambda _authorization, address, _request_id: Caller(address=address),
         lifespan=lifespan,
     )
-
-
-@contextmanager
-def serve_in_thread(config: uvicorn.Config) -> Iterator[tuple[str, int]]:
-    """The address of a server that listens on a free port of the loopback interface."""
-    server = uvicorn.Server(config)
-    listener = socket.create_server(("127.0.0.1", 0))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started and thread.is_alive():
-        time.sleep(0.01)
-    try:
-        yield listener.getsockname()
-    finally:
-        server.should_exit = True
-        thread.join(60)
-    assert not thread.is_alive()
 
 
 def make_client(app: Starlette) -> httpx.AsyncClient:

@@ -18,7 +18,7 @@ from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from tests.conftest import BOTH_ENGINES, SystemFactory
 from tests.graphql.example_log import record_example
 from tests.support.connection import Connection, Response
-from tests.web.sample_app import serve_in_thread
+from tests.support.server import serve_in_thread
 from tests.web.test_direct_path import write
 
 pytestmark = [pytest.mark.slow, pytest.mark.compiled]

@@ -16,7 +16,8 @@ from ogpgraph.settings import Settings
 from ogpgraph.web.connection_timeouts import HEADER_TIMEOUT_SECONDS, MAX_PIPELINED, HeaderTimeoutProtocol
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
 from ogpgraph.web.request import MAX_URL_BYTES
-from tests.web.sample_app import build_sample_app, serve_in_thread
+from tests.support.server import serve_in_thread
+from tests.web.sample_app import build_sample_app
 
 pytestmark = pytest.mark.slow
 

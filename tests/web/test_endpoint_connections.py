@@ -12,7 +12,8 @@ import uvicorn
 from ogpgraph.web.operation_service import WebLimits
 from ogpgraph.web.request import BodyLimits
 from tests.support.connection import Connection
-from tests.web.sample_app import build_sample_app, serve_in_thread
+from tests.support.server import serve_in_thread
+from tests.web.sample_app import build_sample_app
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,8 @@ import uvicorn
 
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from tests.support.connection import Connection
-from tests.web.sample_app import build_sample_app, serve_in_thread
+from tests.support.server import serve_in_thread
+from tests.web.sample_app import build_sample_app
 
 BODY = b'{"query": "{ hello }"}'
 OFFERS = [

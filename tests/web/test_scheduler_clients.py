@@ -15,7 +15,8 @@ from starlette.requests import HTTPConnection
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.web.operation_service import ExecutionLimits, WebLimits
-from tests.web.sample_app import EmptySession, build_sample_app, serve_in_thread
+from tests.support.server import serve_in_thread
+from tests.web.sample_app import EmptySession, build_sample_app
 
 EXPENSIVE_CLIENTS = 7
 PATIENCE_SECONDS = 60

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.whole_response import find_whole_responses
 from tests.support.connection import Connection
-from tests.web.sample_app import serve_in_thread
+from tests.support.server import serve_in_thread
 
 pytestmark = pytest.mark.slow
 

@@ -164,8 +164,3 @@ def dump_record(system: System) -> Any:
     """Return the whole record as JSON, with types for ids, which differ from log to log."""
     answer = msgspec.json.encode(execute_query(system, RECORD_QUERY)).decode()
     return msgspec.json.decode(re.sub(r'"(member|plan|commitment)-[0-9a-f]+"', r'"\1"', answer))
-
-
-def query_commitment(system: System, code: str, fields: str) -> Any:
-    """Return fields of a commitment."""
-    return execute_query(system, f'{{ commitment(code: "{code}") {{ {fields} }} }}')["commitment"]

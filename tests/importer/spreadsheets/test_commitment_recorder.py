@@ -10,7 +10,7 @@ from ogpgraph.domain.merger import merge_commitments
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
-from tests.graphql.client import execute_query
+from tests.graphql.client import execute_query, query_commitment
 from tests.importer.sample_pages import Page, day
 from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
@@ -18,7 +18,6 @@ from tests.importer.spreadsheets.spreadsheet_files import (
     count_recorded_events,
     dump_record,
     import_file,
-    query_commitment,
     row_2015,
     row_2016,
     row_2024,

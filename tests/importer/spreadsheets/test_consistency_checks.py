@@ -6,11 +6,11 @@ import pytest
 
 from ogpgraph.importer.spreadsheets.run import FileOptions
 from ogpgraph.system import System
+from tests.graphql.client import query_commitment
 from tests.importer.spreadsheets.spreadsheet_files import (
     Cells,
     build_csv,
     import_file,
-    query_commitment,
     remark_kinds,
     row_2016,
     row_2024,

@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 
 from ogpgraph.system import System
-from tests.graphql.client import execute_query
+from tests.graphql.client import execute_query, query_commitment
 from tests.importer.spreadsheets.spreadsheet_files import (
     Cells,
     build_csv,
     codebook_header,
     dump_record,
     import_file,
-    query_commitment,
     remark_kinds,
     require_codebook,
     row_2016,

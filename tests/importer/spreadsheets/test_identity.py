@@ -6,11 +6,10 @@ from itertools import permutations
 
 from ogpgraph.system import System
 from tests.conftest import SystemFactory
-from tests.graphql.client import execute_query
+from tests.graphql.client import execute_query, query_commitment
 from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
     import_file,
-    query_commitment,
     remark_kinds,
     row_2015,
     row_2016,

@@ -9,16 +9,9 @@ import pytest
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
-from tests.graphql.client import execute_query
+from tests.graphql.client import execute_query, query_commitment
 from tests.importer.sample_pages import Page, day
-from tests.importer.spreadsheets.spreadsheet_files import (
-    build_csv,
-    import_file,
-    query_commitment,
-    row_2015,
-    row_2016,
-    row_2024,
-)
+from tests.importer.spreadsheets.spreadsheet_files import build_csv, import_file, row_2015, row_2016, row_2024
 
 
 def test_a_similar_title_with_the_same_number_is_the_same_commitment_and_another_title_is_not(system: System) -> None:

@@ -7,13 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from ogpgraph.system import System
-from tests.importer.spreadsheets.spreadsheet_files import (
-    build_csv,
-    import_file,
-    query_commitment,
-    remark_kinds,
-    row_2024,
-)
+from tests.graphql.client import query_commitment
+from tests.importer.spreadsheets.spreadsheet_files import build_csv, import_file, remark_kinds, row_2024
 
 
 def test_no_data_not_reviewed_not_applicable_pending_and_empty_are_five_different_states(system: System) -> None:

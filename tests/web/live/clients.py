@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -15,12 +15,18 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from ogpgraph.clock import system_clock
+from ogpgraph.domain.account import find_account, grant_rights, open_account
+from ogpgraph.domain.roles import Role
+from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.server import SystemLifespan, create_app
 from ogpgraph.server.process import MAX_WEBSOCKET_MESSAGE_BYTES
 from ogpgraph.settings import Settings
-from ogpgraph.system import open_system
+from ogpgraph.system import System, open_system
 from ogpgraph.web.connection_timeouts import HeaderTimeoutProtocol
 from ogpgraph.web.live.websocket_protocol import WebSocketProtocol
+from tests.support.server import serve_in_thread
+from tests.support.writers import command_context
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
 POSITIONS = "subscription ($after: Position) { entries(after: $after) { position kind subject { id } } }"
@@ -36,7 +42,6 @@ def run_live_server(settings: Settings, port: int = 0, *, own_protocol: bool = T
     app = create_app(SystemLifespan(lambda: open_system(settings.database)), settings)
     config = uvicorn.Config(
         app,
-        port=port,
         log_config=None,
         access_log=False,
         http=HeaderTimeoutProtocol,
@@ -45,17 +50,21 @@ def run_live_server(settings: Settings, port: int = 0, *, own_protocol: bool = T
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=5,
     )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
+    with serve_in_thread(config, port) as (host, bound):
+        yield f"http://{host}:{bound}"
+
+
+def issue_token(writer: System, role: Role = Role.REVIEWER, lifetime: timedelta = timedelta(hours=1)) -> str:
+    """Return a token of a new account with a role."""
+
+    def commands(uow: UnitOfWork) -> str:
+        account = open_account(uow).id
+        grant_rights(uow, find_account(uow, account), role)
+        return account
+
+    account = writer.execute(command_context(), commands).result
+    assert account
+    return writer.accounts.issue_token(account, now=system_clock(), lifetime=lifetime, random_hex=secrets.token_hex)
 
 
 # WebSockets

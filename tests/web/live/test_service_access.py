@@ -13,17 +13,14 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from ogpgraph.clock import system_clock
-from ogpgraph.domain.account import find_account, grant_rights, open_account
-from ogpgraph.domain.roles import Role
-from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
 from ogpgraph.web.live import credential_recheck
-from tests.support.writers import change_title, command_context, register_commitment
+from tests.support.writers import change_title, register_commitment
 from tests.web.live.clients import (
     POSITIONS,
     error_code,
+    issue_token,
     open_acknowledged_socket,
     open_socket,
     read_events,
@@ -58,19 +55,6 @@ def address(service: tuple[str, System]) -> str:
 @pytest.fixture
 def writer(service: tuple[str, System]) -> System:
     return service[1]
-
-
-def issue_token(writer: System, lifetime: timedelta = timedelta(hours=1)) -> str:
-    """Return a token of a new account."""
-
-    def commands(uow: UnitOfWork) -> str:
-        account = open_account(uow).id
-        grant_rights(uow, find_account(uow, account), Role.REVIEWER)
-        return account
-
-    account = writer.execute(command_context(), commands).result
-    assert account
-    return writer.accounts.issue_token(account, now=system_clock(), lifetime=lifetime, random_hex=secrets.token_hex)
 
 
 def wait_until_free(address: str) -> None:
@@ -132,7 +116,7 @@ def test_a_valid_token_is_accepted_in_connection_init_and_in_the_header(address:
 
 
 def test_a_socket_is_closed_with_4403_when_its_token_expires(address: str, writer: System) -> None:
-    bearer = f"Bearer {issue_token(writer, timedelta(seconds=2))}"
+    bearer = f"Bearer {issue_token(writer, lifetime=timedelta(seconds=2))}"
     with open_acknowledged_socket(address, init_payload={"authorization": bearer}) as socket:
         subscribe(socket, "1", after=0)
         assert receive_message(socket)["type"] == "next"
@@ -142,7 +126,10 @@ def test_a_socket_is_closed_with_4403_when_its_token_expires(address: str, write
 
 @pytest.mark.parametrize("path", ["/feed?after=0", "/graphql"])
 def test_an_event_stream_ends_when_its_token_expires(address: str, writer: System, path: str) -> None:
-    headers = {"Authorization": f"Bearer {issue_token(writer, timedelta(seconds=2))}", "Accept": "text/event-stream"}
+    headers = {
+        "Authorization": f"Bearer {issue_token(writer, lifetime=timedelta(seconds=2))}",
+        "Accept": "text/event-stream",
+    }
     query = {"query": POSITIONS.replace("$after: Position", "$after: Position = 0")} if path == "/graphql" else None
     with httpx.stream("GET", f"{address}{path}", params=query, headers=headers, timeout=60) as response:
         *_, last = [event for event in read_events(response, 1000) if event["event"] != "complete"]

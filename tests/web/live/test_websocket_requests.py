@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,13 +12,11 @@ import pytest
 from websockets.sync.client import ClientConnection
 
 from ogpgraph.clock import system_clock
-from ogpgraph.domain.account import find_account, grant_rights, open_account
 from ogpgraph.domain.roles import Role
-from ogpgraph.domain.unit_of_work import UnitOfWork
 from ogpgraph.settings import Settings
 from ogpgraph.system import System, migrate, open_system
-from tests.support.writers import command_context
 from tests.web.live.clients import (
+    issue_token,
     open_acknowledged_socket,
     receive_error_code,
     receive_message,
@@ -52,21 +48,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield Served(address, writer)
 
 
-def issue_token(writer: System) -> str:
-    """The token of a new administrator."""
-
-    def commands(uow: UnitOfWork) -> str:
-        account = open_account(uow).id
-        grant_rights(uow, find_account(uow, account), Role.ADMINISTRATOR)
-        return account
-
-    account = writer.execute(command_context(), commands).result
-    assert account
-    return writer.accounts.issue_token(
-        account, now=system_clock(), lifetime=timedelta(hours=1), random_hex=secrets.token_hex
-    )
-
-
 def respond(socket: ClientConnection, payload: dict[str, Any], identifier: str = "1") -> dict[str, Any]:
     """The only result of an operation, which is complete then."""
     send_message(socket, id=identifier, type="subscribe", payload=payload)
@@ -92,7 +73,7 @@ def test_a_mutation_needs_the_rights_of_a_token_and_a_revoked_one_has_none(serve
     payload = {"query": REGISTER, "variables": {"code": code}}
     with open_acknowledged_socket(served.address) as socket:
         assert respond(socket, payload)["data"]["registerMember"]["errors"] == [{"code": "UNAUTHENTICATED"}]
-    token = issue_token(served.writer)
+    token = issue_token(served.writer, Role.ADMINISTRATOR)
     bearer = {"Authorization": f"Bearer {token}"}
     options: dict[str, Any] = {"additional_headers": bearer} if place == "header" else {"init_payload": bearer}
     with open_acknowledged_socket(served.address, **options) as socket:
