@@ -140,7 +140,7 @@ def _require_other_administrator(uow: UnitOfWork, account: Aggregate) -> None:
 
 def _append_rights(uow: UnitOfWork, account: Aggregate, name: str, rights: Rights, provenance: Provenance) -> None:
     facts: Facts = {"roles": tuple(role.value for role in rights.roles), "reporterOf": rights.reporter_of}
-    uow.append(account.id, name, changed_facts(account, facts), provenance)
+    uow.append(account.id, name, changed_facts(account, facts, provenance), provenance)
 
 
 # Commands

@@ -20,14 +20,14 @@ def append_changes(uow: UnitOfWork, aggregate: Aggregate, name: str, facts: Fact
 
 
 def changes_by_source(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Iterator[tuple[Facts, Provenance]]:
-    """Yield the facts that differ from the current ones, grouped by the source under which they are to be appended.
+    """Yield the facts that `changed_facts` returns, grouped by the source under which they are to be appended.
 
     People cite various sources, and each statement is withdrawn under the source that it cited. Facts of other origins
     stay together. Raises Conflict for a person's null where a published source states a value: people can replace that
     value, but only the source can withdraw it.
     """
     grouped: dict[str | None, Facts] = defaultdict(dict)
-    for path, value in changed_facts(aggregate, facts).items():
+    for path, value in changed_facts(aggregate, facts, provenance).items():
         if value is not None or provenance.origin is not Origin.PERSON:
             grouped[provenance.source][path] = value
             continue

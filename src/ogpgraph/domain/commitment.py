@@ -164,7 +164,7 @@ def withdraw_commitment(uow: UnitOfWork, commitment: Aggregate, provenance: Prov
     """
     _require_not_split(commitment)
     facts: Facts = {"status": CommitmentStatus.WITHDRAWN.value}
-    uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts), provenance)
+    uow.append(commitment.id, "CommitmentWithdrawn", changed_facts(commitment, facts, provenance), provenance)
 
 
 def _require_not_split(commitment: Aggregate) -> None:

@@ -51,7 +51,8 @@ def add_links(
     ends = [(stream, path, others), *((other, INVERSE[path], (stream,)) for other in others)]
     for end, end_path, linked in ends:
         facts: Facts = {f"{end_path}/{each}": True for each in linked}
-        uow.append(end, name, changed_facts(uow.aggregate(end), facts), as_recorded(provenance))
+        recorded = as_recorded(provenance)
+        uow.append(end, name, changed_facts(uow.aggregate(end), facts, recorded), recorded)
 
 
 def unlink_commitments(

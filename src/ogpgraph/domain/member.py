@@ -159,7 +159,7 @@ def revise_member(
     uow: UnitOfWork, member: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record changed facts of a member; names in an event of their own."""
-    changed = changed_facts(member, facts)
+    changed = changed_facts(member, facts, provenance)
     names = {path: value for path, value in changed.items() if path.startswith("name/")}
     others = {path: value for path, value in changed.items() if path not in names}
     uow.append(member.id, "MemberRenamed", names, provenance)
@@ -170,7 +170,7 @@ def change_member_status(
     uow: UnitOfWork, member: Aggregate, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record a decision on a member's status."""
-    uow.append(member.id, "MemberStatusChanged", changed_facts(member, facts), provenance)
+    uow.append(member.id, "MemberStatusChanged", changed_facts(member, facts, provenance), provenance)
 
 
 # Commands

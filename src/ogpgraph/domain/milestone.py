@@ -129,13 +129,6 @@ def decide_milestone_report(commitment: Aggregate, number: str, facts: Facts) ->
     return NewEvent("MilestoneReported", milestone_facts(commitment, number, facts))
 
 
-def decide_milestone_completion(commitment: Aggregate, number: str) -> NewEvent | None:
-    """Return the event of completing a milestone, None if it is complete; raises NotFound if there is none."""
-    facts = milestone_facts(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
-    (path,) = facts
-    return None if commitment.value(path) == facts[path] else NewEvent("MilestoneCompleted", facts)
-
-
 def add_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, facts: Facts, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
@@ -164,8 +157,8 @@ def complete_milestone(
     uow: UnitOfWork, commitment: Aggregate, number: str, provenance: Provenance = REPORTED_BY_PERSON
 ) -> None:
     """Record that a milestone is complete; a repetition records nothing. Raises NotFound."""
-    completion = decide_milestone_completion(commitment, number)
-    uow.append_all(commitment.id, [completion] if completion else [], provenance)
+    absolute = milestone_facts(commitment, number, {"status": MilestoneStatus.COMPLETE.value})
+    uow.append(commitment.id, "MilestoneCompleted", changed_facts(commitment, absolute, provenance), provenance)
 
 
 def report_milestone(
@@ -180,7 +173,7 @@ def withdraw_milestone(
 ) -> None:
     """Record that a milestone was withdrawn; a repetition records nothing. Raises NotFound."""
     absolute = milestone_facts(commitment, number, {"status": MilestoneStatus.WITHDRAWN.value})
-    uow.append(commitment.id, "MilestoneWithdrawn", changed_facts(commitment, absolute), provenance)
+    uow.append(commitment.id, "MilestoneWithdrawn", changed_facts(commitment, absolute, provenance), provenance)
 
 
 # Commands

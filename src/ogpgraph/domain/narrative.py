@@ -55,7 +55,7 @@ def record_narrative(
 ) -> None:
     """Record a section of the IRM's text in one language."""
     facts: Facts = {f"narratives/{stage}/{section}/{language}": text}
-    uow.append(commitment.id, "NarrativeRecorded", changed_facts(commitment, facts), provenance)
+    uow.append(commitment.id, "NarrativeRecorded", changed_facts(commitment, facts, provenance), provenance)
 
 
 def withdraw_narrative(

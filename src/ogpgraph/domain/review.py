@@ -212,7 +212,7 @@ def record_rating(
     """Record a rating of a commitment; raises Invalid for a value off the indicator's scale."""
     validate_rating(indicator, rating)
     facts: Facts = {rating_path(indicator, stage, ogp_value): rating}
-    uow.append(commitment.id, "RatingRecorded", changed_facts(commitment, facts), provenance)
+    uow.append(commitment.id, "RatingRecorded", changed_facts(commitment, facts, provenance), provenance)
 
 
 def withdraw_rating(

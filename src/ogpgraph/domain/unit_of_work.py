@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 from msgspec import Struct, structs
 
 from ogpgraph.clock import MICROSECOND
-from ogpgraph.domain.aggregate import Aggregate, aggregate_type_of
+from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.code import code_stream, resolve_code
 from ogpgraph.domain.delta import Delta, apply_delta
@@ -37,7 +37,7 @@ from ogpgraph.domain.fold import derive_delta, effective_facts
 from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.statement import source_key
 from ogpgraph.domain.text import normalize_text
-from ogpgraph.domain.values import Interval, TextValue, TranslationKind, validate_partial_date
+from ogpgraph.domain.values import Interval, TextValue, TranslationKind, period_interval, validate_partial_date
 
 T = TypeVar("T")
 MAX_CLOCK_DIFFERENCE = timedelta(minutes=1)
@@ -333,9 +333,22 @@ class UnitOfWork:
         self.append(code_stream(aggregate_type, code), "CodeAssigned", {"aggregate": stream}, reference)
 
 
-def changed_facts(aggregate: Aggregate, facts: Facts) -> Facts:
-    """Return the facts whose value differs from the current one, so that repeating a value records nothing."""
-    return {path: value for path, value in facts.items() if aggregate.value(path) != value}
+def changed_facts(aggregate: Aggregate, facts: Facts, provenance: Provenance) -> Facts:
+    """Return the facts whose value differs from the current one, so that repeating a value records nothing.
+
+    That a value was so at an earlier date than is known is no repetition.
+    """
+    return {
+        path: value
+        for path, value in facts.items()
+        if aggregate.value(path) != value or _is_dated_earlier(provenance, aggregate.current_claim(path))
+    }
+
+
+def _is_dated_earlier(provenance: Provenance, claim: Claim | None) -> bool:
+    if provenance.effective_on is None or claim is None:
+        return False
+    return period_interval(provenance.effective_on, claim.before).before < claim.before
 
 
 def _state_after_own_claims(aggregate: Aggregate, event: Event) -> Event:
