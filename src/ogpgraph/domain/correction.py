@@ -15,6 +15,7 @@ from ogpgraph.domain.command import Command, CommandType, ReferenceTo, Refusals
 from ogpgraph.domain.errors import Conflict, Invalid, NotFound
 from ogpgraph.domain.event import Amendments, Cause, Event, Facts, Origin
 from ogpgraph.domain.fold import amended_value, evolve
+from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.restatement import amend_restatements
 from ogpgraph.domain.reversal_rules import require_consistent
 from ogpgraph.domain.roles import ADMINISTRATORS, WRITERS
@@ -93,11 +94,14 @@ def correct(
         raise NotFound("there is no entry with this id that could be corrected", "entry")
     if revision in aggregate.withdrawn:
         raise Conflict("the entry was reverted: it states nothing that could be corrected", "entry")
-    event = uow.read_events(aggregate.id, [revision])[revision]
+    read = partial(uow.read_events, aggregate.id)
+    event = read([revision])[revision]
     amends: Amendments = defaultdict(dict)
     for path, value in facts.items():
         stating = _stating_event(uow, event, path)
-        if amended_value(aggregate, stating, path, partial(uow.read_events, aggregate.id)) == value:
+        if is_reverted(aggregate, stating.revision, path, read):
+            raise Conflict(f"what the entry stated at {path} was reverted: there is nothing to correct", "entry")
+        if amended_value(aggregate, stating, path, read) == value:
             raise Conflict(f"{path} already has the corrected value in this entry", path)
         amends[stating.revision][path] = value
     correcting = provenance.with_cause(Cause.CORRECTION)
@@ -114,6 +118,18 @@ def _stating_event(uow: UnitOfWork, event: Event, path: str) -> Event:
             raise Invalid(f"the entry does not state {path}, but {', '.join(paths) or 'nothing'}", path)
         event = uow.read_events(event.stream, [older])[older]
     return event
+
+
+def is_reverted(aggregate: Aggregate, revision: int, path: str, read: ReadEvents) -> bool:
+    """Return whether a reversal dropped what an event stated at a path, and the event has to stay for its other facts.
+
+    Corrections are different: they leave what the source was read to state.
+    """
+    amending = aggregate.amended.get(revision, {}).get(path)
+    if not amending:
+        return False
+    last = read([amending[-1]])[amending[-1]]
+    return last.name in REVERSAL_EVENTS.values()
 
 
 def _is_dropped(uow: UnitOfWork, aggregate: Aggregate, event: Event, path: str) -> bool:

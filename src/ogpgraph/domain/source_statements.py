@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from ogpgraph.clock import from_microseconds, to_microseconds
 from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, StatementRef
-from ogpgraph.domain.correction import REVERSAL_EVENTS
+from ogpgraph.domain.correction import is_reverted
 from ogpgraph.domain.live_statements import ReadEvents
 from ogpgraph.domain.statement import source_key, statement_interval
 from ogpgraph.domain.values import Value
@@ -152,21 +152,9 @@ def _scan_refs(aggregate: Aggregate, key: SourceKey, read: ReadEvents) -> dict[s
         if source_key(event) == key:
             ref = StatementRef(to_microseconds(statement_interval(event).before), revision)
             for path in event.facts:
-                if not _is_reverted(aggregate, revision, path, read):
+                if not is_reverted(aggregate, revision, path, read):
                     insort(found.setdefault(path, []), ref)
     return found
-
-
-def _is_reverted(aggregate: Aggregate, revision: int, path: str, read: ReadEvents) -> bool:
-    """Return whether a reversal dropped what an event stated at a path, and the event has to stay for its other facts.
-
-    Corrections are different: they leave what the source was read to state.
-    """
-    amending = aggregate.amended.get(revision, {}).get(path)
-    if not amending:
-        return False
-    last = read([amending[-1]])[amending[-1]]
-    return last.name in REVERSAL_EVENTS.values()
 
 
 def _claims_by_path(aggregate: Aggregate, key: SourceKey) -> dict[str, Claim]:
@@ -189,7 +177,7 @@ def _statement_refs(aggregate: Aggregate, key: SourceKey, read: ReadEvents) -> d
             refs = found.setdefault(path, [])
             index = bisect_left(refs, ref)
             is_listed = index < len(refs) and refs[index] == ref
-            if not is_listed and not _is_reverted(aggregate, revision, path, read):
+            if not is_listed and not is_reverted(aggregate, revision, path, read):
                 insort(refs, ref)
     return found
 

@@ -165,7 +165,7 @@ class Commitment(AssessmentFields):
         "without codes has its `key` here. Null if it is known by neither.",
     )
     def code(self) -> str | None:
-        return self._code()
+        return self._code() or None
 
     @strawberry.field(
         metadata=OWN,

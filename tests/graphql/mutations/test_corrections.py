@@ -279,7 +279,7 @@ def test_commitment_of_a_reverted_request_is_in_no_list_and_its_code_is_free(sam
       commitments(where: {member: {code: {eq: "FRA"}}}) { nodes { code } }
       all: commitments { totalCount }
       listed: commitments(where: {listedOnly: true}) { totalCount }
-      node(id: $id) { ... on Commitment { title history { nodes { kind } } } }
+      node(id: $id) { ... on Commitment { code title history { nodes { kind } } } }
     }"""
     answer = execute_query(sample.system, query, id=registered["commitment"]["id"])
     assert answer["commitment"] is None
@@ -287,6 +287,7 @@ def test_commitment_of_a_reverted_request_is_in_no_list_and_its_code_is_free(sam
     assert answer["all"]["totalCount"] == 4
     assert answer["listed"]["totalCount"] == 0
     assert answer["node"] == {
+        "code": None,
         "title": None,
         "history": {"nodes": [{"kind": "CommitmentRegistered"}, {"kind": "CommitmentReverted"}]},
     }
@@ -355,6 +356,17 @@ def test_a_reversal_can_be_reverted(sample: SampleSystem) -> None:
     again = revert(sample, reversal["entries"][0]["correlationId"])
     assert (current_title(sample), again["changesPresent"]) == ("Second", True)
     assert [change["after"] for each in again["changes"] for change in each["changes"]] == ["Second"]
+
+
+def test_what_was_reverted_of_an_entry_that_stays_is_not_corrected_either(sample: SampleSystem) -> None:
+    sample.admin.mutate("registerCommitment", code="FR0009", actionPlan="FRA-2021", title="A", endsOn="2031")
+    registered = entry_of_registration(sample, "FR0009")
+    sample.admin.mutate("addMilestone", commitment="FR0009", number="1", title="B")
+    revert(sample, reverted_correlation(sample, "FR0009"))
+    changes = [{"path": "endsOn", "value": "2032"}]
+    for entry in (registered, str(sample.position())):
+        refused = sample.admin.expect_refusal("correct", entry=entry, changes=changes, reason="x")
+        assert refused == ("CONFLICT", ["input", "entry"])
 
 
 def test_a_dry_run_shows_what_would_change_and_records_nothing(sample: SampleSystem) -> None:
