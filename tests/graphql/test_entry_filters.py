@@ -193,7 +193,7 @@ def test_words_and_codes_are_matched_without_case(example_system: System, where:
     [
         ({"role": ["reviwer"]}, "`role`: there is no 'reviwer', the nearest is 'reviewer'"),
         ({"actor": {"in": ["account-7", "acount-7"]}}, "`actor`: there is no 'acount-7', the nearest is 'account-7'"),
-        ({"actor": {"notIn": ["robot"]}}, "`actor`: there is no 'robot', only 'account-7', 'importer'"),
+        ({"actor": {"notIn": ["robot"]}}, "`actor`: there is no 'robot', only 'account-7', 'importer', 'operator'"),
         ({"policyArea": ["Opn Data"]}, "`policyArea`: there is no 'Opn Data', the nearest is 'Open Data'"),
         ({"member": ["URI"]}, "`member`: there is no 'URI', the nearest is 'URY'"),
         ({"actionPlan": ["URY-2081"]}, "`actionPlan`: there is no 'URY-2081', the nearest is 'URY-201"),
@@ -230,6 +230,13 @@ def test_while_nothing_is_recorded_nothing_is_refused(make_system: SystemFactory
     system = make_system("empty")
     where = {"member": ["FRA"], "actor": {"eq": "someone"}, "role": ["reviewer"], "policyArea": ["Open Data"]}
     assert positions(system, where) == []
+
+
+@pytest.mark.parametrize("where", [{"actor": {"eq": "operator"}}, {"role": ["administrator"]}])
+def test_actors_and_roles_of_the_program_are_known_before_they_record_anything(
+    example_system: System, where: Any
+) -> None:
+    assert positions(example_system, where) == []
 
 
 def test_live_filters_wait_for_what_does_not_exist_yet(example_system: System) -> None:

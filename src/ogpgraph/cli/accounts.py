@@ -22,7 +22,7 @@ from ogpgraph.cli.shared import (
     open_migrated,
     out,
 )
-from ogpgraph.domain.roles import Role
+from ogpgraph.domain.roles import OPERATOR, Role
 
 if TYPE_CHECKING:
     from ogpgraph.domain.unit_of_work import UnitOfWork
@@ -196,7 +196,7 @@ def _run_commands(system: System, reason: str | None, commands: Callable[[UnitOf
     from ogpgraph.domain.errors import Refusal
     from ogpgraph.domain.unit_of_work import CommandContext
 
-    context = CommandContext(actor="operator", role="administrator", time=system.clock(), reason=reason)
+    context = CommandContext(actor=OPERATOR, role=Role.ADMINISTRATOR.lower(), time=system.clock(), reason=reason)
     try:
         return system.execute(context, commands).result or ""
     except Refusal as refusal:

@@ -87,6 +87,7 @@ def import_(
     database: DatabaseOption = None,
 ) -> None:
     """Record what published pages and files contain, as observations of their sources at one time."""
+    from ogpgraph.domain.roles import IMPORTER, PUBLISHER
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.fetch import Fetcher
     from ogpgraph.importer.inputs import find_inputs
@@ -96,7 +97,7 @@ def import_(
     gc.set_threshold(YOUNG_OBJECTS)
     settings = load_settings(database)
     time, correlation = _parse_observed_time(observed), generate_id()
-    context = CommandContext(actor="importer", role="publisher", time=time, reason=reason, correlation=correlation)
+    context = CommandContext(actor=IMPORTER, role=PUBLISHER, time=time, reason=reason, correlation=correlation)
     inputs = find_inputs(files)
     fetcher = Fetcher(limit_bytes=settings.max_import_bytes, allow_private=allow_private)
     options = FileOptions(_DATE_ORDERS.get(dates) if dates else None, is_partial)
@@ -145,10 +146,11 @@ def revert(
 ) -> None:
     """Revert an import by further events; what it recorded can still be read at its positions."""
     from ogpgraph.clock import system_clock
+    from ogpgraph.domain.roles import IMPORTER, PUBLISHER
     from ogpgraph.domain.unit_of_work import CommandContext
     from ogpgraph.importer.writer import revert_import
 
-    context = CommandContext(actor="importer", role="publisher", time=system_clock(), reason=reason)
+    context = CommandContext(actor=IMPORTER, role=PUBLISHER, time=system_clock(), reason=reason)
     with open_migrated(load_settings(database)) as system:
         number = revert_import(system, correlation, context)
     out.print(f"{correlation}: reverted by {number:,} events" if number else f"{correlation}: nothing left to revert")

@@ -13,6 +13,15 @@ class Role(StrEnum):
     ADMINISTRATOR = "ADMINISTRATOR"
 
 
+IMPORTER = "importer"
+"""The actor of imports, which have no account."""
+PUBLISHER = "publisher"
+"""The role in which imports record what is published."""
+OPERATOR = "operator"
+"""The actor of commands on accounts: whoever may use the database."""
+RECORDED_ROLES = (*(role.value.lower() for role in Role), PUBLISHER)
+"""The roles as entries have them."""
+
 Roles = frozenset[Role]
 
 WRITERS: Roles = frozenset(Role)

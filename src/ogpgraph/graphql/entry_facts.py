@@ -77,7 +77,9 @@ class EntryFacts(Node):
         return Interval.of(interval.after, interval.before)
 
     @strawberry.field(
-        metadata=OWN, description="Who recorded the entry: the pseudonymous id of an account, or `importer`."
+        metadata=OWN,
+        description="Who recorded the entry: the pseudonymous id of an account, `importer`, or `operator` for commands "
+        "on accounts.",
     )
     def actor(self) -> str:
         return self.entry.envelope.actor

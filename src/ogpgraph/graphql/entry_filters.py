@@ -24,6 +24,7 @@ from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT
 from ogpgraph.domain.errors import RefusalCode
 from ogpgraph.domain.event import Cause
 from ogpgraph.domain.member import MEMBER
+from ogpgraph.domain.roles import IMPORTER, OPERATOR, RECORDED_ROLES
 from ogpgraph.domain.state_id import parse_state_id
 from ogpgraph.domain.values import period_interval
 from ogpgraph.domain.vocabulary import POLICY_AREAS
@@ -118,7 +119,10 @@ class HistoryFilter:
         "of one source changed is below `claims`, such as `claims/endsOn`.",
     )
     actor: TextFilter | None = strawberry.field(
-        default=None, metadata=_WORDS, description="Who recorded it: the pseudonymous id of an account, or `importer`."
+        default=None,
+        metadata=_WORDS,
+        description="Who recorded it: the pseudonymous id of an account, `importer`, or `operator` for commands on "
+        "accounts.",
     )
     role: list[str] | None = strawberry.field(
         default=None, metadata=_WORDS, description="The role in which the actor recorded it, such as `reviewer`."
@@ -170,7 +174,7 @@ class HistoryFilter:
             ("name", self.kind),
             ("cause", self.cause),
             *accepted,
-            ("role", names.match_column("role", self.role)),
+            ("role", names.match_roles(self.role)),
             ("source", None if self.source is None else _streams(self.source)),
             ("correlation", self.correlation_id),
         )
@@ -250,10 +254,9 @@ class _Names:
         self._snapshot = snapshot
         self._is_lenient = is_lenient
 
-    def match_column(self, column: str, words: Sequence[str] | None) -> Sequence[str] | None:
-        """Return the values of a column of entries that words stand for."""
-        known = self._snapshot.session.read_values(f"entry/{column}") if words else ()
-        return self._match(column, words, known)
+    def match_roles(self, words: Sequence[str] | None) -> Sequence[str] | None:
+        """Return the roles that words stand for."""
+        return self._match_recorded("role", words, RECORDED_ROLES)
 
     def match_policy_areas(self, words: Sequence[str] | None) -> Sequence[str] | None:
         """Return the policy areas that words stand for."""
@@ -262,8 +265,8 @@ class _Names:
 
     def match_actors(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return the actors that words stand for: those of entries, and accounts that have not recorded any yet."""
-        known = (*self._snapshot.session.read_values("entry/actor"), *self._snapshot.find_many(words))
-        return tuple(self._match("actor", words, known) or ())
+        others = (IMPORTER, OPERATOR, *self._snapshot.find_many(words))
+        return tuple(self._match_recorded("actor", words, others) or ())
 
     def resolve(self, name: str, aggregate_type: str, codes: Sequence[str] | None) -> list[str] | None:
         """Return the ids of the aggregates that codes or ids name."""
@@ -277,6 +280,11 @@ class _Names:
             # Others have it later than at the snapshot.
             match_codes(name, missing, (), partial(self._snapshot.session.read_values, "code", aggregate_type), "")
         return [*_streams(ids), *found.values()]
+
+    def _match_recorded(self, column: str, words: Sequence[str] | None, others: Sequence[str]) -> Sequence[str] | None:
+        """Return the values of a column of entries that words stand for, which may be others once there are entries."""
+        recorded = self._snapshot.session.read_values(f"entry/{column}") if words else ()
+        return self._match(column, words, (*recorded, *others) if recorded else ())
 
     def _match(self, name: str, words: Sequence[str] | None, known: Iterable[str]) -> Sequence[str] | None:
         if words is None:
