@@ -26,7 +26,7 @@ DATED_TYPES: Final = frozenset({"member", "plan", "commitment"})
 """The aggregate types whose state depends on a date; the others describe sources, codes and rights."""
 FIRST_DAY: Final = 0
 """Before all days, which are counted as `date.toordinal` does."""
-_UNDATED: Final = frozenset({"code", "codes", "key", "member", "mergedInto"})
+_UNDATED: Final = frozenset({"code", "codes", "prefix", "key", "member", "mergedInto"})
 """The first segments of paths that depend on the position alone: a code means the same thing at every date, and nothing
 passes from one member to another."""
 by_source = attrgetter("key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.conftest import BOTH_ENGINES
+from tests.graphql.client import execute_query
 from tests.graphql.mutations.client import SampleSystem, kinds_of
 
 pytestmark = BOTH_ENGINES
@@ -31,3 +32,18 @@ def test_action_plan_is_registered_extended_and_concluded(sample: SampleSystem) 
     concluded = sample.reporter.mutate("concludeActionPlan", actionPlan="FRA-2024")
     assert concluded["actionPlan"]["status"] == "CONCLUDED"
     assert kinds_of(concluded) == ["ActionPlanConcluded"]
+
+
+def test_codes_and_prefixes_of_members_mean_them_at_every_date(sample: SampleSystem) -> None:
+    sample.admin.mutate("registerMember", code="CHL", name="Chile")
+    sample.admin.mutate("registerActionPlan", member="CHL", cycle=2016, startsOn="2016", effectiveOn="2016")
+    sample.admin.mutate("registerCommitment", code="CL0001", actionPlan="CHL-2016", title="A", effectiveOn="2016")
+    query = """{ asOf(date: "2018") {
+      member(code: "CHL") { prefix unknown(path: "prefix") { path } }
+      members(where: {not: [{code: {eq: "FRA"}}], commitments: {}}) { nodes { code } }
+      commitments(where: {member: {code: {notIn: ["FRA"]}}}) { nodes { code } }
+    } }"""
+    shown = execute_query(sample.system, query)["asOf"]
+    assert shown["member"] == {"prefix": "CL", "unknown": []}
+    assert {"code": "CHL"} in shown["members"]["nodes"]
+    assert {"code": "CL0001"} in shown["commitments"]["nodes"]
