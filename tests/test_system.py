@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,14 +13,16 @@ import pytest
 
 from ogpgraph.clock import system_clock
 from ogpgraph.domain import commitment as commitment_commands
+from ogpgraph.maintenance import check
 from ogpgraph.readmodel.bookmark import Bookmark
 from ogpgraph.storage.clock_guard import ClockAhead, ClockGuard
 from ogpgraph.storage.connect import open_database
 from ogpgraph.storage.database import TablesMissing
-from ogpgraph.storage.log_identity import read_log_identity
+from ogpgraph.storage.log_identity import IdentityLost, read_log_identity
 from ogpgraph.system import PositionNotReached, System, migrate, open_system
 from tests.application.in_memory_log import command_context
 from tests.conftest import BOTH_ENGINES, DatabaseFactory, SystemFactory
+from tests.support.records import fill_record, no_track, read_rows
 
 WAIT_SECONDS = 60
 
@@ -91,7 +94,32 @@ def test_every_log_has_its_own_identity_and_key(new_database: DatabaseFactory) -
 def test_log_of_another_format_makes_a_living_process_not_ready(system: System) -> None:
     with system.database.write() as transaction:
         transaction.execute("update log set format = 3")
-    assert system.readiness_problems() == ["the database holds a log of another format"]
+    assert system.readiness_problems() == ["the database holds no log that this program can read"]
+
+
+@BOTH_ENGINES
+def test_a_log_that_lost_its_identity_gets_no_other_one(url: str, engine: str) -> None:
+    fill_record(url, commitments=1)
+    with closing(open_database(url)) as database, database.write() as transaction:
+        transaction.execute("delete from log")
+    commands: list[Callable[[], object]] = [
+        lambda: migrate(url),
+        lambda: open_system(url).__enter__(),
+        lambda: list(check(url, no_track)),
+    ]
+    for command in commands:
+        with pytest.raises(IdentityLost, match="ogpgraph restore"):
+            command()
+    assert read_rows(url)["log"] == []
+    assert engine
+
+
+@BOTH_ENGINES
+def test_a_living_process_is_not_ready_when_its_log_has_lost_its_identity(system: System) -> None:
+    register(system, "FR0001")
+    with system.database.write() as transaction:
+        transaction.execute("delete from log")
+    assert system.readiness_problems() == ["the database holds no log that this program can read"]
 
 
 @BOTH_ENGINES

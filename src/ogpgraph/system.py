@@ -147,7 +147,7 @@ class System:
                 damaged = self.model.damage.find(transaction)
                 clock_problem = self.log.find_clock_problem(transaction)
         except UnsupportedLogFormat:  # the database was replaced; its name is not for everyone
-            return ["the database holds a log of another format"]
+            return ["the database holds no log that this program can read"]
         except StorageError as error:
             return [f"reading fails: {error.code}"]
         problems = [f"the projection stopped: {status.failure.code}"] if status.failure else []

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import uvicorn
@@ -89,6 +90,33 @@ def test_requests_that_came_together_are_answered_in_their_order(system: System)
         received = [connection.receive() for _ in range(4)]
         assert [received[0], received[2], received[3]] == [one, two, one]
         assert json.loads(received[1].body)["data"]["members"]
+
+
+@BOTH_ENGINES
+@pytest.mark.parametrize("table", ["log", "projector"])
+def test_requests_are_answered_when_what_each_of_them_reads_is_damaged(system: System, table: str) -> None:
+    record_example(system)
+    with serve(system) as (app, connection):
+        known(app, connection, POSITION)
+        with system.database.write() as transaction:
+            transaction.execute(f"delete from {table}")
+        connection.send(*map(request, (POSITION, LARGE, POSITION)))
+        for response in [connection.receive() for _ in range(3)]:
+            assert response.status == 503
+            assert json.loads(response.body)["errors"][0]["extensions"]["code"] == "STORAGE_DAMAGED"
+
+
+def test_a_request_is_passed_on_whatever_keeps_it_from_being_answered_at_once(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise TypeError("a fault of this program")
+
+    record_example(system)
+    with serve(system) as (app, connection):
+        expected = known(app, connection, POSITION)[0]
+        monkeypatch.setattr(app.arrivals, "_memory", Mock(read=fail))
+        assert post(connection, POSITION) == expected
 
 
 def test_a_body_that_comes_in_pieces_is_waited_for(system: System) -> None:

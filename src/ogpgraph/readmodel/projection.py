@@ -29,7 +29,15 @@ from ogpgraph.readmodel.tables import (
     render_ddl,
 )
 from ogpgraph.storage.append import StoredSaves
-from ogpgraph.storage.database import Database, DataRejected, ProgressCallback, Row, StorageFailure, Transaction
+from ogpgraph.storage.database import (
+    Database,
+    DataRejected,
+    ProgressCallback,
+    Row,
+    StorageDamaged,
+    StorageFailure,
+    Transaction,
+)
 from ogpgraph.storage.event_log import EventLog
 from ogpgraph.storage.waiting import acquire_lock
 
@@ -296,14 +304,17 @@ class ProjectionRunner:
 
 
 def query_progress(database: Database) -> ProjectionProgress:
-    """Return how far the read model is now, whichever process projected it."""
+    """Return how far the read model is now, whichever process projected it; raises StorageDamaged."""
     return _to_progress(database.query(_SELECT_PROGRESS, name=PROJECTOR_NAME))
 
 
 def read_progress(transaction: Transaction) -> ProjectionProgress:
-    """Return how far the read model is, as a transaction sees it."""
+    """Return how far the read model is, as a transaction sees it; raises StorageDamaged."""
     return _to_progress(transaction.fetch_all(_SELECT_PROGRESS, name=PROJECTOR_NAME))
 
 
 def _to_progress(rows: list[Row]) -> ProjectionProgress:
-    return ProjectionProgress(**rows[0]) if rows else ProjectionProgress()
+    """Return what was read; the row of the projector is there since `migrate`, as is that of the log."""
+    if not rows or rows[0]["log_id"] is None:
+        raise StorageDamaged(f"the row of the table {'log' if rows else 'projector'} is missing: run `ogpgraph check`")
+    return ProjectionProgress(**rows[0])

@@ -26,6 +26,10 @@ create table if not exists log (
 )"""
 
 
+# By one statement, for another process may give the log its identity, and record something, between two.
+_SELECT_ORPHAN = "select 1 as found from event where not exists (select 1 from log) limit 1"
+
+
 class UnsupportedLogFormat(DatabaseError):
     """The database holds a log of another format, which this program neither reads nor changes."""
 
@@ -55,6 +59,17 @@ class UnfinishedTransfer(UnsupportedLogFormat):
             self,
             f"{database} holds a log that is not complete: `ogpgraph restore` or `ogpgraph copy` is still running, or "
             "was interrupted. Run the same command again: it goes on where it stopped.",
+        )
+
+
+class IdentityLost(UnsupportedLogFormat):
+    """There are events, and the row with the identity of their log is missing: nothing else states its key."""
+
+    def __init__(self, database: str) -> None:
+        DatabaseError.__init__(
+            self,
+            f"{database} holds events, and has lost the identity of their log (the row of the table log), which "
+            "nothing else states: restore a backup into a new database with `ogpgraph restore`",
         )
 
 
@@ -107,6 +122,8 @@ def read_log_identity(transaction: Transaction) -> LogIdentity:
 def _read_row(transaction: Transaction) -> Row | None:
     row = transaction.fetch_one("select * from log")  # the columns of another format may have other names
     if row is None:
+        if transaction.fetch_one(_SELECT_ORPHAN) is not None:
+            raise IdentityLost(transaction.database_name)
         return None
     log_format = dict(row).get("format", FIRST_FORMAT)
     if log_format == UNFINISHED_FORMAT:

@@ -16,7 +16,6 @@ from typing import Final, Generic, Protocol, TypeVar
 import structlog
 
 from ogpgraph.readmodel.read_model import MemoryView
-from ogpgraph.storage.database import StorageError
 from ogpgraph.web.memory_reader import MemoryReader
 from ogpgraph.web.repeated_requests import RepeatedRequests
 from ogpgraph.web.whole_response import Arrival
@@ -60,7 +59,7 @@ class Arrivals(Generic[T]):
         arrived, self._arrived = self._arrived, []
         try:
             view = self._memory.read()
-        except (StorageError, RuntimeError):  # the application says what it is
+        except Exception:  # the application says what it is; whoever is not passed on waits for ever
             _pass_on(arrived)
             return
         examined = [(each, self._try_to_examine(each)) for each in arrived]
