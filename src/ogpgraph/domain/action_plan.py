@@ -17,12 +17,11 @@ from ogpgraph.domain.member import UNKNOWN_MEMBER, MemberReference
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.state_id import require_plain_id
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
-from ogpgraph.domain.values import PartialDate, TextValue, is_translated
+from ogpgraph.domain.values import AggregateId, PartialDate, TextValue, is_translated
 from ogpgraph.domain.vocabulary import CoCreationValue, PlanStatus
 
 _CYCLES = range(2000, 2101)
 Cycle = Annotated[int, Meta(ge=_CYCLES[0], le=_CYCLES[-1], description="The year of submission.")]
-Reference = Annotated[str, Meta(min_length=1, max_length=120, description="The id of another aggregate.")]
 
 PLAN_FIELDS = (
     Field(
@@ -39,7 +38,7 @@ PLAN_FIELDS = (
     ),
     Field(
         "member",
-        Reference,
+        AggregateId,
         "Member",
         "The member that submitted the plan.",
         refers_to="member",

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ogpgraph.domain.action_plan import Cycle, Reference, languages_of
+from ogpgraph.domain.action_plan import Cycle, languages_of
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.event import Origin
@@ -23,7 +23,7 @@ from ogpgraph.domain.field import (
 )
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, IRM, NOBODY
 from ogpgraph.domain.source import OBSERVED_BY, observer_tags
-from ogpgraph.domain.values import COMMITMENT_CODE, CommitmentCode, PartialDate, TextListValue, TextValue
+from ogpgraph.domain.values import COMMITMENT_CODE, AggregateId, CommitmentCode, PartialDate, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea
 
 NUMBER = r"[0-9A-Za-z][0-9A-Za-z.,()/\-]{0,15}"
@@ -95,7 +95,7 @@ COMMITMENT_FIELDS = (
     ),
     Field(
         "member",
-        Reference,
+        AggregateId,
         "Member",
         "The member that made it.",
         refers_to="member",
@@ -106,7 +106,7 @@ COMMITMENT_FIELDS = (
     ),
     Field(
         "actionPlan",
-        Reference,
+        AggregateId,
         "Action plan",
         "The action plan that it belongs to.",
         refers_to="plan",

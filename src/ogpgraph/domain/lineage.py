@@ -9,7 +9,6 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct
 
-from ogpgraph.domain.action_plan import Reference
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate_type import EventType
 from ogpgraph.domain.code import all_codes, code_path, is_published
@@ -30,7 +29,7 @@ from ogpgraph.domain.field import Field, items_of, validate_item
 from ogpgraph.domain.link import as_recorded, require_no_date, take_away
 from ogpgraph.domain.roles import ADMINISTRATORS, GOVERNMENT, NOBODY
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
-from ogpgraph.domain.values import TextValue
+from ogpgraph.domain.values import AggregateId, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus
 
 _SHARED_BY_PARTS = frozenset(
@@ -73,7 +72,7 @@ LINEAGE_FIELDS = (
     ),
     Field(
         "mergedInto",
-        Reference,
+        AggregateId,
         "Merged into",
         "The commitment that it turned out to be identical with and was merged into; null if there is none.",
         written_by=ADMINISTRATORS,
@@ -90,7 +89,7 @@ LINEAGE_FIELDS = (
     ),
     Field(
         "splitFrom",
-        Reference,
+        AggregateId,
         "Split from",
         "The commitment that it was split from; null if there is none.",
         written_by=ADMINISTRATORS,

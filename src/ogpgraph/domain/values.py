@@ -1,4 +1,4 @@
-"""Values of facts besides strings and numbers: texts by reference, ratings, observations, and partial dates."""
+"""Values of facts besides strings and numbers: ids, texts by reference, ratings, observations, and partial dates."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ PartialDate = Annotated[
         "or 2019/.. (that year and later); a day that the calendar has, in the years 1990 to 2100.",
     ),
 ]
+AggregateId = Annotated[str, Meta(min_length=1, max_length=120, description="The id of another aggregate.")]
 AwareDateTime = Annotated[datetime, Meta(tz=True)]
 CommitmentCode = Annotated[str, Meta(pattern=COMMITMENT_CODE, description="A commitment's code, such as FR0043.")]
 TextReference = Annotated[str, Meta(pattern=REFERENCE, description="The salted hash of a text in the text store.")]

@@ -9,12 +9,11 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from msgspec import Meta
 
-from ogpgraph.domain.action_plan import Reference
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field
 from ogpgraph.domain.roles import Role, Roles
-from ogpgraph.domain.values import Observation, PartialDate, Rating, TextListValue, TextValue
+from ogpgraph.domain.values import AggregateId, Observation, PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.graphql.orders import order_name
 
 _INTRODUCTION: Final = """# Fields
@@ -33,7 +32,7 @@ form of each value.
 _NONE: Final = "–"
 _VALUE_NAMES: Final[dict[Any, str]] = {
     PartialDate: "partial date",
-    Reference: "id",
+    AggregateId: "id",
     TextValue: "text",
     TextListValue: "list of texts",
     Rating: "rating",

@@ -16,7 +16,6 @@ from graphql.pyutils import camel_to_snake
 from strawberry.types.base import get_object_definition
 
 from ogpgraph.domain import values
-from ogpgraph.domain.action_plan import Reference
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.aggregate import Claim as StoredClaim
 from ogpgraph.domain.field import Field
@@ -158,7 +157,7 @@ def _value_converter(value_type: Any) -> tuple[Any, ValueConverter] | None:
     """Return the GraphQL type of values of a declared type, and what converts them; None if there is no plain one."""
     if value_type == values.PartialDate:
         return PartialDate | None, _string
-    if value_type == Reference or get_args(value_type)[:1] == (Reference,):
+    if value_type == values.AggregateId or get_args(value_type)[:1] == (values.AggregateId,):
         return None  # leads to another object
     match get_origin(value_type):
         case origin if origin is Annotated:
