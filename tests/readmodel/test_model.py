@@ -17,6 +17,7 @@ from ogpgraph.readmodel.index_cache import PresentIndexes
 from ogpgraph.readmodel.index_rows import read_change
 from ogpgraph.readmodel.model import ModelState
 from ogpgraph.readmodel.model_change import ModelChange
+from ogpgraph.readmodel.projection import read_progress
 from ogpgraph.readmodel.projector import ProjectionStep
 from ogpgraph.readmodel.queries import AggregateQuery, PageRequest
 from ogpgraph.readmodel.session import ReadSession
@@ -226,7 +227,7 @@ def test_the_model_is_loaded_anew_where_the_log_is_shorter_or_another_one(make_s
     for database in (other.database, system.database):
         model._database = database  # what is in place of it, in the same process
         with database.read() as transaction:
-            progress = system.projection.read_progress(transaction)
+            progress = read_progress(transaction)
         found = model.get(progress)
         assert found.caches is not state.caches
         assert found.root == progress.root

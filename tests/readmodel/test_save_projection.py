@@ -12,6 +12,7 @@ from structlog.testing import capture_logs
 from ogpgraph.domain import commitment as commitment_commands
 from ogpgraph.readmodel import batch_projection
 from ogpgraph.readmodel.error_codes import ProjectionFailureCode
+from ogpgraph.readmodel.projection import read_progress
 from ogpgraph.readmodel.save_projection import SaveProjection
 from ogpgraph.storage.append import StoredSaves
 from ogpgraph.storage.database import Transaction
@@ -60,7 +61,7 @@ def record(system: System, projection: type[SaveProjection], code: str) -> None:
 def progress(system: System) -> tuple[int, bool]:
     """Return how many entries there are, and whether events are missing, as another process would read them."""
     with system.database.read() as transaction:
-        found = system.projection.read_progress(transaction)
+        found = read_progress(transaction)
     return found.position, found.is_behind
 
 

@@ -260,13 +260,9 @@ class ProjectionRunner:
         """Return the failure at which this process last stopped, None where it did not."""
         return self._failure
 
-    def read_progress(self, transaction: Transaction) -> ProjectionProgress:
-        """Return how far the read model is, as a transaction sees it."""
-        return read_progress(transaction)
-
     def status(self, transaction: Transaction) -> ProjectionStatus:
         """Return the status of the read model, as a transaction sees it."""
-        progress = self.read_progress(transaction)
+        progress = read_progress(transaction)
         lag = self._log.count_after(transaction, progress.log_position)
         oldest = self._log.find_time_after(transaction, progress.log_position) if lag else None
         return ProjectionStatus(progress.position, lag, oldest, self.failure if lag else None)

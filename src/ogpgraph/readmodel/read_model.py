@@ -13,7 +13,7 @@ from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.values import value_text_references
 from ogpgraph.readmodel.freshness import HeadReader
 from ogpgraph.readmodel.model import Model, ModelState, Offer
-from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner
+from ogpgraph.readmodel.projection import ProjectionProgress, ProjectionRunner, read_progress
 from ogpgraph.readmodel.session import PositionError, ReadSession, SharedState
 from ogpgraph.search.query import function_words
 from ogpgraph.storage.database import Database, StorageUnavailable, Transaction, VersionChannel
@@ -99,7 +99,7 @@ class ReadModel:
     def _read_texts(self, transaction: Transaction, states: Sequence[Aggregate]) -> None:
         claims = (claim for state in states for claim in state.current_claims.values())
         references = [r for claim in claims for r in value_text_references(claim.value)]
-        version = self._projection.read_progress(transaction).redaction_version
+        version = read_progress(transaction).redaction_version
         self._shared.texts.read_many(transaction, references, version)
 
     def describe(self) -> dict[str, object]:
@@ -200,5 +200,5 @@ class ReadModel:
         return LazyTransaction(self._database.name, open_, partial(self._require_reached, head))
 
     def _require_reached(self, head: int, transaction: Transaction) -> None:
-        if (position := self._projection.read_progress(transaction).position) < head:
+        if (position := read_progress(transaction).position) < head:
             raise StorageUnavailable(f"position {head} is not available any more: the read model is at {position}")
