@@ -187,7 +187,9 @@ def test_events_that_cannot_be_projected_are_compared_by_their_leaves(
             described = system.guard.describe()
             assert (described and described["code"]) == ("OTHER_HISTORY" if another else None)
         with database.write() as transaction:
-            transaction.execute_many("update event set topic = :topic where position = :position", topics)
+            transaction.execute_many(
+                "update event set topic = :topic where position = :position", [dict(each) for each in topics]
+            )
         database.close()
 
 
