@@ -19,7 +19,7 @@ from ogpgraph.host import is_loopback, parse_host, parse_host_pattern
         ("10.0.0.1:80", "10.0.0.1:80"),
         ("[::1]", "[::1]"),
         ("[0:0::1]:9", "[::1]:9"),
-        ("[::FFFF:127.0.0.1]", "[::ffff:7f00:1]"),
+        ("[::FFFF:127.0.0.1]", "[::ffff:127.0.0.1]"),
         ("xn--mnchen-3ya.de", "xn--mnchen-3ya.de"),
     ],
 )

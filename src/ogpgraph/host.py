@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from socket import AF_INET6, inet_ntop
 from typing import Final
 
 Network = IPv4Network | IPv6Network
@@ -56,7 +57,13 @@ def parse_host(text: str) -> Host:
     found = _HOST.fullmatch(text.lower())
     if not found or int(found["port"] or 0) > _MAX_PORT:
         raise ValueError("neither a name nor an address")
-    return Host(str(IPv6Address(found["v6"])) if found["v6"] else found["name"], int(found["port"] or 0) or None)
+    name = _format_v6(IPv6Address(found["v6"])) if found["v6"] else found["name"]
+    return Host(name, int(found["port"] or 0) or None)
+
+
+def _format_v6(address: IPv6Address) -> str:
+    """Return the canonical text of an address (RFC 5952): `str` writes a mapped IPv4 address so from Python 3.13 on."""
+    return inet_ntop(AF_INET6, address.packed)
 
 
 def parse_host_pattern(text: str) -> Host:
