@@ -24,9 +24,9 @@ CycleKey = tuple[str, str, str]
 
 _CODE = re.compile(r"[A-Z]{2,4}\d{4}")
 _MEMBER_CODE = re.compile(r"[A-Z]{3,6}")
-# 0 counts as empty: most policy areas of any row are 0, so it does not make a row more complete.
 _IDENTIFYING = ("code", "plan number", "cycle")
 _EMPTY_CELLS = frozenset(("", "0"))
+"""0 counts as empty: most policy areas of any row are 0, so it does not make a row more complete."""
 _NAME_QUALIFIER = re.compile(r"^FYR |\s*\([^()]*\)$")
 
 
@@ -144,32 +144,36 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
     if member is None:
         name = parser.cell_text(row, "member")[:60]
         return create_cell_remark(row.number, "", "member-unknown", f"unknown member {name or '(empty)'}; not recorded")
-    title = parser.cell_text(row, "title")
-    number, cycle = parser.plan_number(row), parser.year(row, "cycle")
-    if not (number or cycle):
+    if not (parser.plan_number(row) or parser.year(row, "cycle")):
         text = "has neither the number nor the year of its plan; not recorded"
         return create_cell_remark(row.number, "", "no-key", text)
+    title = parser.cell_text(row, "title")
     if code is None and (not title or parse_rating_state(title)):
         return create_cell_remark(row.number, "", "no-key", "has no code and no title; not recorded")
+    return _read_identity(row, parser, code, member)
+
+
+def _read_identity(row: SheetRow, parser: RowParser, code: str | None, member: MemberKey) -> RowIdentity:
+    number, cycle = parser.plan_number(row), parser.year(row, "cycle")
     cells = [cell.strip() for cell in row.cells.values()]
     return RowIdentity(
-        row.number,
-        code,
-        member,
-        PlanKey(member.code, number, None if number else cycle),
-        cycle,
-        parser.commitment_number(row),
-        normalize_title(title),
-        hash_full_text(row.cells.get("Full Text", "")),
-        sum(cell not in _EMPTY_CELLS and parse_rating_state(cell) is None for cell in cells),
-        _hash("\x1f".join(sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items()))),
-        (" ".join(parser.cell_text(row, "region").split()), parser.cell_text(row, "category")),
-        (
+        row_number=row.number,
+        code=code,
+        member=member,
+        plan=PlanKey(member.code, number, None if number else cycle),
+        cycle=cycle,
+        number=parser.commitment_number(row),
+        title=normalize_title(parser.cell_text(row, "title")),
+        text_hash=hash_full_text(row.cells.get("Full Text", "")),
+        filled_cells=sum(cell not in _EMPTY_CELLS and parse_rating_state(cell) is None for cell in cells),
+        row_hash=_hash("\x1f".join(sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items()))),
+        member_cells=(" ".join(parser.cell_text(row, "region").split()), parser.cell_text(row, "category")),
+        plan_cells=(
             parser.plan_id(row),
             str(parser.year(row, "plan end") or ""),
             parser.cell_text(row, "plan duration"),
         ),
-        parser.co_creation_cells(row),
+        co_creation_cells=parser.co_creation_cells(row),
     )
 
 
