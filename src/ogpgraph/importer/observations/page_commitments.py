@@ -29,7 +29,14 @@ from ogpgraph.importer.observations.differences import (
 )
 from ogpgraph.importer.observations.observation import ObservationOutcome, Spans
 from ogpgraph.importer.observations.page_plans import cut_off_remarks
-from ogpgraph.importer.observations.page_quotes import is_finding, list_says, zone_dates, zone_says, zone_withdraws
+from ogpgraph.importer.observations.page_quotes import (
+    is_finding,
+    list_says,
+    page_says,
+    zone_dates,
+    zone_spans,
+    zone_withdraws,
+)
 from ogpgraph.importer.observations.unnamed_commitments import UnnamedCommitments
 from ogpgraph.importer.observations.value_equivalence import (
     TextLookup,
@@ -128,7 +135,7 @@ class PageCommitments:
             says = partial(list_says, self._stored_text, current_code, self._page.language, listed)
             statements = SourceStatements(self._uow, stream, origin, outcome, says)
             return statements, covers_none if is_listed else covers_all
-        says = partial(zone_says, self._stored_text, origin)
+        says = partial(page_says, self._stored_text, partial(zone_spans, origin=origin))
         withdraws = partial(zone_withdraws, self._stored_text, origin)
         dates = partial(zone_dates, self._stored_text, origin)
         statements = SourceStatements(self._uow, stream, origin, outcome, says, withdraws, dates)
@@ -159,9 +166,11 @@ class PageCommitments:
 
     def _other_titles(self, code: str) -> list[str]:
         """Return the titles of the other entries of the page's list that are in the plan of a commitment."""
-        entries = self._page.siblings.entries if self._page.siblings else ()
-        cycle = next((each.cycle for each in entries if each.code == code), None)
-        others = (each.facts.values() for each in entries if each.code != code and each.cycle == cycle)
+        listed = self._page.siblings
+        entry = listed.find_entry(code) if listed else None
+        if listed is None or entry is None:
+            return []
+        others = (each.facts.values() for each in listed.entries if each.code != code and each.cycle == entry.cycle)
         return [str(each.value) for facts in others for each in facts if isinstance(each.value, str)]
 
 

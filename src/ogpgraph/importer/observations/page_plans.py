@@ -76,12 +76,11 @@ class PagePlans:
         On others the line is lost. The first year of a title is often another one than the cycle: where the plan of
         the commitment is known, it counts only if there is such a plan.
         """
-        entries = self._page.siblings.entries if self._page.siblings else ()
-        listed = next((each.cycle for each in entries if each.code == self._page.code), None)
+        entry = self._page.siblings.find_entry(self._page.code) if self._page.siblings else None
         first = facts.get("startsOn")
         is_local = self._page.layout.startswith(_LAYOUT_WITHOUT_CYCLE)
-        if listed and not is_local:
-            return str(listed)
+        if entry and not is_local:
+            return str(entry.cycle)
         if not first or is_local or self._uow.resolve_code("plan", f"{member.string('code')}-{first}"):
             return str(first) if first else None
         commitment = self._uow.resolve_code("commitment", self._page.code)

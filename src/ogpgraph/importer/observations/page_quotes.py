@@ -94,18 +94,12 @@ def page_says(
     _time: datetime,
     recorded: Observation,
 ) -> bool:
-    """Return whether an observed page states something at a path; also if its text is not known any more."""
-    page = _read_again(stored_text, recorded)
-    return page is None or path in spans_in(page)
-
-
-def zone_says(stored_text: TextLookup, origin: Origin, path: str, _time: datetime, recorded: Observation) -> bool:
-    """Return whether a zone of an observed page states something at a path.
+    """Return whether an observed page states something at a path of what the spans are about.
 
     A page that is not known any more, or that another version of the reader read, counts as doing so.
     """
     page = _read_again(stored_text, recorded)
-    return page is None or path in zone_spans(page, origin)
+    return page is None or path in spans_in(page)
 
 
 def zone_withdraws(
@@ -158,18 +152,11 @@ def list_says(
 
     A list that is not known any more, or that another version of the reader read, counts as saying something.
     """
-    text = stored_text(recorded.text) if recorded.reader == READER else None
-    if not text:
+    listed = _read_list_again(stored_text, language, recorded)
+    if listed is None:
         return True
-    listed = read_stored_list(text, language)
-    entry = next((each for each in listed.entries if each.code == code), None)
-    return path in sibling_spans(text, entry) if entry else listed.omits(code, current)
-
-
-@lru_cache(maxsize=16)
-def read_stored_list(text: str, language: str) -> SiblingListReading:
-    """Return the reading of a list's canonical text; it is asked for each of its entries."""
-    return read_sibling_list(text, shipped_labels().get(language))[0]
+    entry = listed.find_entry(code)
+    return path in sibling_spans(listed.text, entry) if entry else listed.omits(code, current)
 
 
 def quote_list_again(
@@ -181,12 +168,23 @@ def quote_list_again(
     recorded: Observation,
 ) -> tuple[Evidence, ...]:
     """Return the passages of a list in which it says facts of one of its entries again."""
-    text = stored_text(recorded.text) if recorded.reader == READER else None
-    reading = read_stored_list(text, language) if text else None
-    entry = next((each for each in reading.entries if each.code == code), None) if reading else None
-    if text is None or entry is None:
+    listed = _read_list_again(stored_text, language, recorded)
+    entry = listed.find_entry(code) if listed else None
+    if listed is None or entry is None:
         return statements.evidence_again(facts, recorded)
-    return statements.evidence_in(recorded, sibling_spans(text, entry))
+    return statements.evidence_in(recorded, sibling_spans(listed.text, entry))
+
+
+def _read_list_again(stored_text: TextLookup, language: str, recorded: Observation) -> SiblingListReading | None:
+    """Return the reading of an observed list, None where another version of the reader read it or its text is gone."""
+    text = stored_text(recorded.text) if recorded.reader == READER else None
+    return read_stored_list(text, language) if text else None
+
+
+@lru_cache(maxsize=16)
+def read_stored_list(text: str, language: str) -> SiblingListReading:
+    """Return the reading of a list's canonical text; it is asked for each of its entries."""
+    return read_sibling_list(text, shipped_labels().get(language))[0]
 
 
 def _identity_spans(page: PageReading) -> Spans:

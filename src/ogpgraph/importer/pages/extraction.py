@@ -74,6 +74,10 @@ class SiblingListReading:
     entries: tuple[Sibling, ...]
     is_in_order: bool = False
 
+    def find_entry(self, code: str) -> Sibling | None:
+        """Return the entry with a code, None where the list has none."""
+        return next((each for each in self.entries if each.code == code), None)
+
     def omits(self, code: str, other: SiblingListReading) -> bool:
         """Return whether the list shows that an entry, which another state of it has, is gone.
 
