@@ -360,9 +360,9 @@ def test_a_reversal_can_be_reverted(sample: SampleSystem) -> None:
 
 def test_what_was_reverted_of_an_entry_that_stays_is_not_corrected_either(sample: SampleSystem) -> None:
     sample.admin.mutate("registerCommitment", code="FR0009", actionPlan="FRA-2021", title="A", endsOn="2031")
-    registered = entry_of_registration(sample, "FR0009")
+    registered, correlation = entry_of_registration(sample, "FR0009"), reverted_correlation(sample, "FR0009")
     sample.admin.mutate("addMilestone", commitment="FR0009", number="1", title="B")
-    revert(sample, reverted_correlation(sample, "FR0009"))
+    revert(sample, correlation)
     changes = [{"path": "endsOn", "value": "2032"}]
     for entry in (registered, str(sample.position())):
         refused = sample.admin.expect_refusal("correct", entry=entry, changes=changes, reason="x")

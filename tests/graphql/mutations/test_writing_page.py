@@ -77,4 +77,5 @@ def test_page_names_only_existing_mutations_and_limits() -> None:
         "correlationId",
         "actionPlan",
         "changesPresent",
+        "asOf",
     }
