@@ -220,7 +220,10 @@ class RegisterMember(Command, frozen=True):
 
     def decide(self, uow: UnitOfWork, provenance: Provenance) -> None:
         """Record the member, with what OGP's table of members has on it; raises Conflict if its code is taken."""
-        register_member(uow, self.code, _facts_of_known_member(self.code) | self.stated_facts(), provenance)
+        stated = self.stated_facts()
+        member = register_member(uow, self.code, stated, provenance)
+        known = {path: value for path, value in _facts_of_known_member(self.code).items() if path not in stated}
+        revise_member(uow, member, known, Provenance(origin=Origin.REFERENCE))
 
 
 def _facts_of_known_member(code: str) -> Facts:
@@ -232,9 +235,9 @@ def _facts_of_known_member(code: str) -> Facts:
 
 REGISTER_MEMBER = CommandType(
     command=RegisterMember,
-    description="Records a new member.",
+    description="Records a new member, and what OGP's table of members has on it besides, as so at every date.",
     permitted=ADMINISTRATORS,
-    events=("CodeAssigned", "MemberRegistered"),
+    events=("CodeAssigned", "MemberRegistered", "MemberRevised"),
     returns="member",
     registers="member",
     refusals=Refusals(

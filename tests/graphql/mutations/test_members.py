@@ -34,16 +34,26 @@ def test_action_plan_is_registered_extended_and_concluded(sample: SampleSystem) 
     assert kinds_of(concluded) == ["ActionPlanConcluded"]
 
 
-def test_codes_and_prefixes_of_members_mean_them_at_every_date(sample: SampleSystem) -> None:
+def test_codes_and_what_the_table_says_of_members_hold_at_every_date(sample: SampleSystem) -> None:
     sample.admin.mutate("registerMember", code="CHL", name="Chile")
     sample.admin.mutate("registerActionPlan", member="CHL", cycle=2016, startsOn="2016", effectiveOn="2016")
     sample.admin.mutate("registerCommitment", code="CL0001", actionPlan="CHL-2016", title="A", effectiveOn="2016")
     query = """{ asOf(date: "2018") {
-      member(code: "CHL") { prefix unknown(path: "prefix") { path } }
+      member(code: "CHL") { prefix type region unknown { path } }
       members(where: {not: [{code: {eq: "FRA"}}], commitments: {}}) { nodes { code } }
       commitments(where: {member: {code: {notIn: ["FRA"]}}}) { nodes { code } }
     } }"""
     shown = execute_query(sample.system, query)["asOf"]
-    assert shown["member"] == {"prefix": "CL", "unknown": []}
+    unknown = [{"path": "name/en"}]
+    assert shown["member"] == {"prefix": "CL", "type": "NATIONAL", "region": "Americas", "unknown": unknown}
     assert {"code": "CHL"} in shown["members"]["nodes"]
     assert {"code": "CL0001"} in shown["commitments"]["nodes"]
+
+
+def test_what_is_stated_of_a_member_takes_precedence_over_the_table(sample: SampleSystem) -> None:
+    registered = sample.admin.mutate("registerMember", code="CHL", name="Chile", region="Europe", type="NATIONAL")
+    assert kinds_of(registered) == ["CodeAssigned", "MemberRegistered", "MemberRevised"]
+    assert [change["path"] for change in registered["entries"][2]["changes"]] == ["prefix"]
+    assert registered["member"]["region"] == "Europe"
+    other = sample.admin.mutate("registerMember", code="XYZ", name="Elsewhere", type="LOCAL")
+    assert kinds_of(other) == ["CodeAssigned", "MemberRegistered"]
