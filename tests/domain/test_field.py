@@ -10,10 +10,10 @@ from ogpgraph.application.command_runner import PERMISSIONS
 from ogpgraph.domain.action_plan import Cycle
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES, COMMITMENT
-from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter, FilterKind, filter_kind_of
+from ogpgraph.domain.field import ANY_PATH, Dependency, DerivedDimension, Field, Filter, FilterKind, filter_kind_of
 from ogpgraph.domain.member_table import MemberKind
 from ogpgraph.domain.roles import GOVERNMENT, IRM, NOBODY
-from ogpgraph.domain.values import CommitmentCode, PartialDate, TextListValue, TextValue
+from ogpgraph.domain.values import CommitmentCode, PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, PolicyArea
 
 ALL_FIELDS = [(each, field) for each in AGGREGATE_TYPES.values() for field in each.fields]
@@ -123,3 +123,9 @@ def test_who_may_write_a_field_may_correct_it_unless_declared_otherwise() -> Non
     assert field_at("code").correction_roles == NOBODY
     assert field_at("cluster").written_by == NOBODY
     assert field_at("cluster").correction_roles == IRM
+
+
+def test_a_response_with_texts_depends_on_the_text_store() -> None:
+    assert field_at("endsOn").depends_on is Dependency.VERSION
+    for value_type in (TextValue, TextListValue, Rating):
+        assert Field("x", value_type, "X", "X.").depends_on is Dependency.TEXT_STORE

@@ -28,6 +28,7 @@ ACCOUNT = AggregateType(
             "The roles that it may act in; empty for an account that may only read.",
             written_by=ADMINISTRATORS,
             corrected_by=NOBODY,
+            is_exported=False,
         ),
         Field(
             "reporterOf",
@@ -36,6 +37,7 @@ ACCOUNT = AggregateType(
             "The codes of the members for which it may act as a REPORTER.",
             written_by=ADMINISTRATORS,
             corrected_by=NOBODY,
+            is_exported=False,
         ),
     ),
     event_types=(

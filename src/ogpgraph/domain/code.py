@@ -21,6 +21,7 @@ CODE = AggregateType(
             Annotated[str, Meta(min_length=1, max_length=120)],
             "Meaning",
             "The id of the aggregate that the code means; null while it is free again.",
+            is_exported=False,
         ),
     ),
     event_types=(

@@ -1,7 +1,7 @@
 """Fields: what an aggregate type records, each declared once, next to its aggregate.
 
 A declaration has everything that concerns one field: the path, type and meaning of its values, who may record and
-correct them, and how they are filtered, sorted, counted, labelled and searched. Derived from it are the
+correct them, and how they are filtered, sorted, counted, labelled, searched and exported. Derived from it are the
 validation and the JSON Schema of events, the permissions to correct, the tags of the read model, the filters, orders,
 facets and output fields of GraphQL, and the reference of fields.
 """
@@ -19,7 +19,7 @@ from msgspec import Struct
 from ogpgraph.domain.aggregate import Aggregate
 from ogpgraph.domain.errors import Invalid
 from ogpgraph.domain.roles import NOBODY, Roles
-from ogpgraph.domain.values import COMMITMENT_CODE, PartialDate, TextListValue, TextValue
+from ogpgraph.domain.values import COMMITMENT_CODE, Observation, PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CoCreation, Finding, Indicator, OgpValue, RatingState, Stage
 
 
@@ -51,6 +51,15 @@ FindAggregate = Callable[[str], Aggregate]
 
 Tag = tuple[str, str]
 """A dimension of the index, and a value of it."""
+
+
+class Dependency(StrEnum):
+    """What a response that contains a field depends on, besides the position that is read."""
+
+    VERSION = "VERSION"
+    """The version of the aggregate at that position alone."""
+    TEXT_STORE = "TEXT_STORE"
+    """The text store, too: a redaction removes a text at all positions."""
 
 
 class FilterKind(StrEnum):
@@ -100,9 +109,13 @@ class Field(Struct, frozen=True, dict=True):
 
     `dimension` is the dimension of the index that has its values: by default its name if it is filtered, sorted or
     counted, otherwise none. `facet` is the name of that dimension in the counts of GraphQL (None: it is not counted).
+    If `is_exported`, tables of data that are downloaded have a column of the field's name.
 
     `search_weight` is how much it says about a thing that a word is in this field, compared with the others; 0 if its
     texts are not searched.
+
+    `is_exported` and `depends_on` state what downloads and the caching of parts of responses are to follow; no layer
+    reads them yet.
     """
 
     pattern: str
@@ -122,6 +135,7 @@ class Field(Struct, frozen=True, dict=True):
     facet: str | None = None
     dimension: str | None = None
     search_weight: int = 0
+    is_exported: bool = True
 
     @cached_property
     def name(self) -> str:
@@ -174,6 +188,12 @@ class Field(Struct, frozen=True, dict=True):
     def filter_kind(self) -> FilterKind:
         """Return the kind of the field's filter: the declared one, or the one that suits the type."""
         return self.filter.kind if self.filter and self.filter.kind else filter_kind_of(self.type)
+
+    @property
+    def depends_on(self) -> Dependency:
+        """Return what a response that contains the field depends on."""
+        has_texts = self.type in (TextValue, TextListValue, Rating, Observation)
+        return Dependency.TEXT_STORE if has_texts else Dependency.VERSION
 
 
 def fields_by_name(fields: Iterable[Field]) -> dict[str, Field]:

@@ -99,6 +99,7 @@ MEMBER = AggregateType(
             "Decision on the status",
             "The address or title of the document that decided the status.",
             written_by=ADMINISTRATORS,
+            is_exported=False,
         ),
         Field(
             "joinedOn",

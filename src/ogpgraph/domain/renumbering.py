@@ -37,6 +37,7 @@ RENUMBERING_FIELDS = (
         "The number that the milestone with this number got. What a page still states under the former number is "
         "recorded under this one.",
         written_by=GOVERNMENT,
+        is_exported=False,
     ),
 )
 """The field of a commitment that leads from the former number of a milestone to its number."""

@@ -120,6 +120,7 @@ SOURCE = AggregateType(
             "ETag",
             "The ETag that the server sent with the latest observed bytes.",
             corrected_by=NOBODY,
+            is_exported=False,
         ),
         Field(
             "lastModified",
@@ -127,20 +128,25 @@ SOURCE = AggregateType(
             "Last-Modified",
             "The Last-Modified date that the server sent with the latest observed bytes.",
             corrected_by=NOBODY,
+            is_exported=False,
         ),
         # Observations are facts of their time: nobody corrects them.
-        Field("observations/{time}", Observation, "Observations", "The observation made at that time."),
+        Field(
+            "observations/{time}", Observation, "Observations", "The observation made at that time.", is_exported=False
+        ),
         Field(
             "rowsRead/{time}",
             int,
             "Rows read",
             "The number of rows in the file observed at that time, once all are recorded.",
+            is_exported=False,
         ),
         Field(
             "observedUnchanged",
             Instant,
             "Last observed unchanged",
             "When the latest observed bytes were last observed again, unchanged.",
+            is_exported=False,
         ),
     ),
     event_types=(
