@@ -5,15 +5,19 @@ import json
 import logging
 import re
 from contextlib import AbstractContextManager
+from http import HTTPStatus
 
+import httpx
 import pytest
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 
 from ogpgraph.graphql.context import Context
 from ogpgraph.logging import configure_logging
 from ogpgraph.web.app import AppOptions
+from ogpgraph.web.middleware import AccessLogMiddleware, RequestIdMiddleware
 from tests.web.sample_app import REQUEST_ID, ContextFactory, build_sample_app, make_client, post
 
 URL = "postgresql://owner:hunter2@db.example/ogp?sslmode=require"
@@ -117,3 +121,12 @@ async def test_a_request_is_one_line_and_all_its_lines_have_its_id() -> None:
     assert [line["request_id"] for line in lines if line["logger"] == "deep"] == [REQUEST_ID] * 2
     assert "Maria" not in str([line for line in lines if line["logger"] != "httpx"])  # the client
     assert all(line["ms"] >= 0 for line in requests)
+
+
+@pytest.mark.anyio
+async def test_the_status_of_a_request_is_a_number_in_every_format(stream: io.StringIO) -> None:
+    page = RequestIdMiddleware(AccessLogMiddleware(Response("", HTTPStatus.NOT_FOUND)), lambda: REQUEST_ID)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=page), base_url="http://test") as client:
+        await client.get("/members/nobody")
+    line = re.sub("\x1b\\[\\d*m", "", stream.getvalue())
+    assert re.search('status"?[=:] ?404', line)

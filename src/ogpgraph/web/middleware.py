@@ -194,7 +194,7 @@ class AccessLogMiddleware:
         async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status = int(message["status"])  # a member of HTTPStatus is shown by its name
             await send(message)
 
         request_id = request_id_of(scope)
