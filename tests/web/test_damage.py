@@ -126,6 +126,27 @@ def test_changed_event_is_named_on_reading_on_writing_and_by_the_probe(
     assert client.get("/ready").status_code == 200
 
 
+def test_a_request_whose_token_cannot_be_looked_up_gets_a_code_and_the_headers_of_all_responses(
+    database: Database, start: StartServer, token: str
+) -> None:
+    client = start()
+
+    headers = {**authorization_header(token), "Origin": "https://reader.example"}
+
+    def ask() -> httpx.Response:
+        return client.post("/graphql", json={"query": "{ meta { position } }"}, headers=headers)
+
+    assert [ask().status_code for _ in range(4)] == [200] * 4
+    execute(database, "alter table token rename to former_token")
+    failed = ask()
+    [error] = failed.json()["errors"]
+    assert (failed.status_code, error["extensions"]["code"]) == (500, "INTERNAL")
+    assert error["extensions"]["requestId"] == failed.headers["x-request-id"]
+    assert failed.headers["access-control-allow-origin"] == "*"
+    execute(database, "alter table former_token rename to token")
+    assert ask().status_code == 200
+
+
 def test_a_mutation_that_fails_leaves_the_results_of_those_beside_it(
     database: Database, start: StartServer, token: str
 ) -> None:

@@ -129,6 +129,11 @@ def find_storage_failure(errors: Iterable[GraphQLError]) -> StorageFailure | Non
     return next((each for each in originals if isinstance(each, StorageFailure)), None)
 
 
+def failure_response(failure: Exception, request_id: str) -> Response:
+    """Log a failure outside of any field, and return the JSON response to its request."""
+    return json_response(failure_status(failure), report_failure(failure, request_id), retry_headers(failure))
+
+
 def report_failure(failure: Exception, request_id: str) -> dict[str, object]:
     """Log a failure outside of any field, and return the response body for it."""
     if isinstance(failure, StorageError):

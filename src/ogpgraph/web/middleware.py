@@ -36,12 +36,10 @@ from ogpgraph.web.errors import (
     RequestRejected,
     ShowRejection,
     error_payload,
-    failure_status,
+    failure_response,
     json_response,
     log_aborted_response,
     rejection_response,
-    report_failure,
-    retry_headers,
     storage_unavailable,
 )
 from ogpgraph.web.identification import CallerIdentification, IdentifyCaller
@@ -307,9 +305,7 @@ class InternalErrorMiddleware:
             if started:
                 log_aborted_response(failure, request_id_of(scope))
                 raise
-            payload = report_failure(failure, request_id_of(scope))
-            response = json_response(failure_status(failure), payload, retry_headers(failure))
-            await response(scope, receive, send)
+            await failure_response(failure, request_id_of(scope))(scope, receive, send)
 
 
 class AuthenticationMiddleware:

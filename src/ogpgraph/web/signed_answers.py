@@ -16,7 +16,7 @@ from ogpgraph.auth.authentication import AuthenticationFailed, Caller
 from ogpgraph.auth.issuer_errors import KeysAwaited, KeysUnavailable
 from ogpgraph.storage.database import StorageFailure
 from ogpgraph.web.endpoint import GraphQLEndpoint
-from ogpgraph.web.errors import rejection_response
+from ogpgraph.web.errors import failure_response, rejection_response
 from ogpgraph.web.identification import IdentifyCaller
 from ogpgraph.web.middleware import caller_rejection
 
@@ -50,6 +50,8 @@ class SignedAnswers:
         except (OtherCaller, KeysAwaited, KeysUnavailable):
             del state["caller"]
             return None
+        except Exception as failure:  # nothing else stands between this and the server
+            return failure_response(failure, state["request_id"])
 
     def _require_caller(self, caller: Caller, authorization: str, request_id: str) -> None:
         """Raise OtherCaller unless an Authorization header still identifies a caller; raises as `IdentifyCaller`."""
