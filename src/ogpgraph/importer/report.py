@@ -194,7 +194,7 @@ def publishable_remarks(found: Iterable[Remark]) -> tuple[Remark, ...]:
 
 def create_cell_remark(row: int, column: str, kind: str, text: str) -> Remark:
     """Return a remark on a spreadsheet's cell with personal data masked; row 0 stands for the whole file."""
-    return Remark(row, kind, mask_personal_data(text), column)
+    return Remark(row, kind, mask_personal_data(text), mask_personal_data(column))
 
 
 def count_personal_data(*texts: str) -> Counter[str]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ogpgraph.importer.pages.labels import shipped_labels
-from ogpgraph.importer.pages.text import fold, fold_with_positions
+from ogpgraph.importer.pages.text import fold, fold_with_positions, quote
 
 
 @pytest.mark.parametrize("one", ["d'appui", "d’appui", "D`APPUI", "d´appui"])
@@ -26,3 +26,8 @@ def test_a_folded_text_knows_the_positions_of_its_characters() -> None:
     start = plain.text.index("oeuvre")
     assert text[slice(*plain.span(start, start + 6))] == "Œuvre"
     assert text[slice(*plain.span(0, len(plain.text)))] == text
+
+
+def test_a_quote_that_is_cut_within_an_address_shows_no_part_of_it() -> None:
+    text = f"{'Ask ' * 48}jane.doe@ministry.example"
+    assert quote(text).rstrip("█") == "Ask " * 48

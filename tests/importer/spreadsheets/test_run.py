@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.graphql.client import execute_query
 from tests.importer.sample_pages import day
 from tests.importer.spreadsheets.spreadsheet_files import (
     build_csv,
+    codebook_header,
     count_recorded_events,
     dump_record,
     import_file,
@@ -36,6 +38,15 @@ def test_a_file_is_recognized_by_its_header_whatever_its_name(system: System, tm
         "recorded",
         [{"member": "URY", "name": "Uruguay", "cycle": "2018", "rows": 1, "recorded": 1}],
     )
+
+
+def test_no_part_of_a_report_has_personal_data_wherever_a_file_has_it(system: System) -> None:
+    address = "jane.doe@ministry.example"
+    row = row_2024(CountryLocality=address, YearOfSubmission=address, Region=f"{'Ask ' * 13}{address}")
+    header = [*codebook_header("2024"), address]
+    report = import_file(system, build_csv("2024", [row], header=header), 2021)
+    assert {"column-unknown", "unrecognised"} <= {remark.kind for remark in report.remarks}
+    assert "jane" not in json.dumps(report.as_json())
 
 
 def test_a_file_with_an_unknown_layout_is_refused_and_records_nothing(system: System, tmp_path: Path) -> None:

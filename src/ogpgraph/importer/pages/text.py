@@ -14,6 +14,8 @@ from difflib import get_close_matches
 from functools import cached_property, lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
+from ogpgraph.personal import mask_personal_data
+
 T = TypeVar("T")
 
 _LONGEST_QUOTE = 200
@@ -45,8 +47,8 @@ _NEARLY = 0.8
 
 
 def quote(text: str) -> str:
-    """Return the beginning of a text, as remarks quote it."""
-    return text[:_LONGEST_QUOTE]
+    """Return the beginning of a text, as remarks quote it, masked before it is cut: half an address is none."""
+    return mask_personal_data(text)[:_LONGEST_QUOTE]
 
 
 class Span(NamedTuple):

@@ -29,6 +29,7 @@ from ogpgraph.importer.spreadsheets.file_observation import FileHistory
 from ogpgraph.importer.spreadsheets.identity import PlanKey, RowIdentity, is_name_of_member
 from ogpgraph.importer.spreadsheets.parsed_row import RowTextBuilder
 from ogpgraph.importer.spreadsheets.row_parser import parse_co_creation_value
+from ogpgraph.personal import mask_personal_data
 
 _CELL_TYPES: dict[str, CellType] = {
     "name/en": "member",
@@ -85,7 +86,8 @@ class MemberPlanRecorder:
         cells = {path: cell for path, cell in (("region", region), ("category", category)) if cell}
         if region and region not in known_regions():
             del cells["region"]
-            self.remarks.append(create_cell_remark(cited_row.row_number, "", "unrecognised", f"region {region[:60]}"))
+            text = f"region {mask_personal_data(region)[:60]}"
+            self.remarks.append(create_cell_remark(cited_row.row_number, "", "unrecognised", text))
         if is_name_of_member(name, code):
             cells["name/en"] = name
         else:

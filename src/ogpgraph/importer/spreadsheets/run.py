@@ -55,6 +55,7 @@ from ogpgraph.importer.spreadsheets.parsed_row import ParsedRow
 from ogpgraph.importer.spreadsheets.row_parser import RowParser
 from ogpgraph.importer.spreadsheets.sheet import Sheet, SheetRow, parse_sheet
 from ogpgraph.importer.writer import ImportWriter
+from ogpgraph.personal import mask_personal_data
 from ogpgraph.storage.database import ProgressCallback, iter_chunks
 
 T = TypeVar("T")
@@ -244,8 +245,14 @@ class _ImportRun:
             rows=selection.row_count,
             ignored=self.sheet.ignored_columns,
             totals=tuple(
-                CycleTotal(*key, rows, selection.selected_counts[key])
-                for key, rows in sorted(selection.read_counts.items())
+                CycleTotal(
+                    member,
+                    mask_personal_data(name),
+                    mask_personal_data(cycle),
+                    rows,
+                    selection.selected_counts[member, name, cycle],
+                )
+                for (member, name, cycle), rows in sorted(selection.read_counts.items())
             ),
         )
 
