@@ -20,7 +20,7 @@ from ogpgraph.domain.event import Evidence, Facts
 from ogpgraph.domain.field import items_of
 from ogpgraph.domain.link import INVERSE, add_links, remove_links, require_no_cycle
 from ogpgraph.domain.milestone_number import find_new_number, milestone_numbers
-from ogpgraph.domain.restatement import group_claims, list_statements
+from ogpgraph.domain.restatement import group_claims, read_statements
 from ogpgraph.domain.roles import ADMINISTRATORS
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 from ogpgraph.domain.values import TextValue
@@ -107,11 +107,12 @@ def _claims_taken_over(uow: UnitOfWork, merged: Aggregate, remaining: Aggregate)
 
     With what a source states now it takes over what it stated earlier, which is so at its date.
     """
+    live = read_statements(uow, merged)
     for path in sorted(merged.claims):
         if _is_taken_over(path, remaining):
             for claim in merged.claims[path]:
                 if claim.value is not None and not _is_superseded(claim, remaining.claims.get(path, ())):
-                    yield from ((path, each) for each in list_statements(uow, merged, path, claim.key))
+                    yield from ((path, each) for each in live.list_statements(path, claim.key))
 
 
 def _is_taken_over(path: str, remaining: Aggregate) -> bool:

@@ -23,7 +23,7 @@ from ogpgraph.domain.milestone_number import (
     is_renumbering,
     milestone_numbers,
 )
-from ogpgraph.domain.restatement import group_claims, list_statements
+from ogpgraph.domain.restatement import group_claims, read_statements
 from ogpgraph.domain.roles import GOVERNMENT
 from ogpgraph.domain.unit_of_work import REPORTED_BY_PERSON, Provenance, UnitOfWork
 
@@ -74,6 +74,7 @@ def _moved_claims(uow: UnitOfWork, commitment: Aggregate, former: str, new: str)
     What was stated earlier is so at its date, so it moves, too. Another milestone may have had the new number until its
     source took that back, which would otherwise be the later statement: then only the last one moves, to that time.
     """
+    live = read_statements(uow, commitment)
     stated = [
         (path, claim) for path, claims in commitment.claims.items() if path.startswith(former) for claim in claims
     ]
@@ -82,7 +83,7 @@ def _moved_claims(uow: UnitOfWork, commitment: Aggregate, former: str, new: str)
             continue
         moved_to = new + path.removeprefix(former)
         taken_until = next((each.before for each in commitment.claims.get(moved_to, ()) if each.key == claim.key), None)
-        statements = list_statements(uow, commitment, path, claim.key)
+        statements = live.list_statements(path, claim.key)
         for statement in statements:
             if statement.value is not None:
                 yield path, structs.replace(statement, value=None)

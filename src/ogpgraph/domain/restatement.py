@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 
 from msgspec import structs
 
-from ogpgraph.domain.aggregate import Aggregate, Claim, SourceKey, aggregate_type_of
+from ogpgraph.domain.aggregate import Aggregate, Claim, aggregate_type_of
 from ogpgraph.domain.event import Event, Facts, Origin
 from ogpgraph.domain.fold import amended_value, replay
 from ogpgraph.domain.live_statements import LiveStatements
@@ -19,10 +19,15 @@ from ogpgraph.domain.unit_of_work import Provenance, UnitOfWork
 from ogpgraph.domain.values import Interval, Value
 
 
-def list_statements(uow: UnitOfWork, aggregate: Aggregate, path: str, key: SourceKey) -> list[Claim]:
-    """Return all that a source states at a path, by time, each as the claim that it would be by itself."""
-    read = partial(uow.read_events, aggregate.id)
-    return LiveStatements(aggregate, read([aggregate.revision])[aggregate.revision], read).list_statements(path, key)
+def read_statements(uow: UnitOfWork, aggregate: Aggregate) -> LiveStatements:
+    """Return the statements of an aggregate that are live, with all of its events, which are read at once."""
+    return _live_statements(aggregate, uow.read_events(aggregate.id, range(1, aggregate.revision + 1)))
+
+
+def _live_statements(aggregate: Aggregate, events: Mapping[int, Event]) -> LiveStatements:
+    return LiveStatements(
+        aggregate, events[aggregate.revision], lambda revisions: {each: events[each] for each in revisions}
+    )
 
 
 def group_claims(
@@ -104,8 +109,8 @@ class _Stated:
     """What is stated by some events, which are the first ones of a stream."""
 
     def __init__(self, stream: str, events: Mapping[int, Event]) -> None:
-        self._events = events
         self._aggregate = replay(stream, (events[revision] for revision in sorted(events)))
+        self._live = _live_statements(self._aggregate, events)
 
     def value(self, path: str, restated_by: Event | None) -> Value | None:
         """Return what the source of an event had stated last when what the event states became so, or the current
@@ -113,13 +118,9 @@ class _Stated:
         """
         if restated_by is None:
             return self._aggregate.value(path)
-        live = LiveStatements(self._aggregate, self._events[self._aggregate.revision], self._read)
         moment = statement_interval(restated_by).before
-        earlier = [each for each in live.list_statements(path, source_key(restated_by)) if each.before <= moment]
+        earlier = [each for each in self._live.list_statements(path, source_key(restated_by)) if each.before <= moment]
         return earlier[-1].value if earlier else None
-
-    def _read(self, revisions: Collection[int]) -> Mapping[int, Event]:
-        return {revision: self._events[revision] for revision in revisions}
 
 
 def _as_amended(uow: UnitOfWork, aggregate: Aggregate, event: Event) -> Event:
