@@ -9,8 +9,10 @@ import pytest
 from ogpgraph.domain.aggregate_type import AggregateType
 from ogpgraph.domain.aggregate_types import AGGREGATE_TYPES
 from ogpgraph.domain.field import ANY_PATH, DerivedDimension, Field, Filter
+from ogpgraph.domain.timeline import is_dated
 from ogpgraph.domain.values import PartialDate, Rating, TextListValue, TextValue
 from ogpgraph.domain.vocabulary import CommitmentStatus, RatingState, RatingValue
+from ogpgraph.readmodel import tag_rules
 from ogpgraph.readmodel.tables import PROJECTION_VERSION, compute_projection_version
 from ogpgraph.readmodel.tag_rules import build_rules
 from tests.domain.events import build_aggregate, text_value
@@ -60,6 +62,15 @@ def test_only_what_lists_show_and_the_sources_of_it_have_tags() -> None:
 
 
 # The version of the rows
+
+
+def test_letting_a_path_depend_on_the_position_alone_changes_the_version_of_the_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tag_rules, "is_dated", lambda path: path != "prefix" and is_dated(path))
+    assert compute_projection_version(AGGREGATE_TYPES.values()) == PROJECTION_VERSION
+    monkeypatch.setattr(tag_rules, "is_dated", lambda path: path != "status" and is_dated(path))
+    assert compute_projection_version(AGGREGATE_TYPES.values()) != PROJECTION_VERSION
 
 
 def test_making_a_field_filterable_sortable_or_countable_changes_the_version_of_the_rows() -> None:

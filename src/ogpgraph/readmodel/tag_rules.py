@@ -202,9 +202,9 @@ class TypeRules:
 
 
 def describe_rules(aggregate_type: AggregateType) -> list[tuple[str, str]]:
-    """Return dimension and paths of each rule of a type: from other ones, the same events give other tags."""
+    """Return dimension and paths of each rule of a type, and which are dated: from others, events give other tags."""
     fields = [
-        (dimension, f"{field.pattern} {field.is_set}")
+        (dimension, f"{field.pattern} {field.is_set} {is_dated(field.pattern)}")
         for field in aggregate_type.fields
         if (dimension := field.index_dimension) is not None
     ]
