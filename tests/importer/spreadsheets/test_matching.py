@@ -9,6 +9,7 @@ import pytest
 from ogpgraph.domain.unit_of_work import CommandContext
 from ogpgraph.importer.run import import_files
 from ogpgraph.system import System
+from tests.conftest import SystemFactory
 from tests.graphql.client import execute_query, query_commitment
 from tests.importer.sample_pages import Page, day
 from tests.importer.spreadsheets.spreadsheet_files import build_csv, import_file, row_2015, row_2016, row_2024
@@ -57,6 +58,18 @@ def test_the_same_full_text_under_another_title_is_the_same_commitment(system: S
     import_file(system, build_csv("2015", [row_2015("Ferry tables", Full_Text=text)]), 2015)
     import_file(system, build_csv("2016", [row_2016("4. Printed timetables", Full_Text=f" {text.upper()}.")]), 2016)
     assert count_commitments(system) == 1
+
+
+def test_the_same_full_text_in_another_markup_is_the_same_commitment_in_any_order(
+    system: System, make_system: SystemFactory
+) -> None:
+    older = build_csv("2015", [row_2015("Ferry tables", Full_Text="Print the tables.\nHang them up.")])
+    newer = build_csv("2016", [row_2016("4. Printed timetables", Full_Text="Print the tables.<br/>Hang them up.")])
+    reverse = make_system("reverse")
+    for each, files in ((system, ((older, 2015), (newer, 2016))), (reverse, ((newer, 2016), (older, 2015)))):
+        for data, year in files:
+            import_file(each, data, year)
+        assert count_commitments(each) == 1
 
 
 def test_a_text_or_title_of_two_rows_matches_none(system: System) -> None:

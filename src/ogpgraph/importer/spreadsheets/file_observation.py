@@ -39,7 +39,7 @@ LISTED = "listed"
 """The path at which a file states of a commitment that it does not list it any more."""
 SOURCE_TYPE, SOURCE_CODE, SOURCE_LANGUAGE = "DATABASE_FILE", "commitments-database", "en"
 
-READER_VERSION = "database-4"
+READER_VERSION = "database-5"
 """Must change whenever the same bytes give other facts; the codebook's version is appended to it."""
 
 

@@ -16,6 +16,7 @@ from ogpgraph.domain.member_table import MemberIdentity, lookup_member, member_o
 from ogpgraph.importer.observations.value_equivalence import normalize_spelling, normalize_title
 from ogpgraph.importer.pages.extraction import Remark
 from ogpgraph.importer.report import create_cell_remark
+from ogpgraph.importer.spreadsheets.cell_repair import clean_cell
 from ogpgraph.importer.spreadsheets.row_parser import RowParser, parse_rating_state
 from ogpgraph.importer.spreadsheets.sheet import SheetRow
 
@@ -58,8 +59,9 @@ class PlanKey:
 class RowIdentity:
     """The identity of a row, and its cells about the member and the plan.
 
-    `text_hash` is of the commitment's full text and `row_hash` of the whole row. The texts themselves are not held,
-    because the identities of all rows of a file are in memory at once.
+    `text_hash` is of the cell with the commitment's full text, `description_hash` of the text that is recorded of it,
+    and `row_hash` of the whole row. The texts themselves are not held, because the identities of all rows of a file are
+    in memory at once.
     """
 
     row_number: int
@@ -70,6 +72,7 @@ class RowIdentity:
     number: str | None
     title: str
     text_hash: str
+    description_hash: str
     filled_cells: int
     row_hash: str
     member_cells: tuple[str, str]
@@ -155,7 +158,7 @@ def identify_row(row: SheetRow, parser: RowParser) -> RowIdentity | Remark:
 
 def _read_identity(row: SheetRow, parser: RowParser, code: str | None, member: MemberKey) -> RowIdentity:
     number, cycle = parser.plan_number(row), parser.year(row, "cycle")
-    cells = [cell.strip() for cell in row.cells.values()]
+    cells, full_text = [cell.strip() for cell in row.cells.values()], row.cells.get("Full Text", "")
     return RowIdentity(
         row_number=row.number,
         code=code,
@@ -164,7 +167,8 @@ def _read_identity(row: SheetRow, parser: RowParser, code: str | None, member: M
         cycle=cycle,
         number=parser.commitment_number(row),
         title=normalize_title(parser.cell_text(row, "title")),
-        text_hash=hash_full_text(row.cells.get("Full Text", "")),
+        text_hash=hash_full_text(full_text),
+        description_hash=hash_full_text(clean_cell(full_text).text or ""),
         filled_cells=sum(cell not in _EMPTY_CELLS and parse_rating_state(cell) is None for cell in cells),
         row_hash=_hash("\x1f".join(sorted(f"{name}\x1e{cell.strip()}" for name, cell in row.cells.items()))),
         member_cells=(" ".join(parser.cell_text(row, "region").split()), parser.cell_text(row, "category")),

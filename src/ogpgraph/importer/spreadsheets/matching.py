@@ -29,7 +29,7 @@ _MIN_TITLE_SIMILARITY = 0.6
 class KnownCommitment:
     """The fields of a recorded commitment by which a row is matched with it.
 
-    `titles` are normalized; `text_hashes` are of what files stated as its full text.
+    `titles` are normalized; `description_hashes` are of what was recorded as its full text.
     """
 
     stream: str
@@ -39,7 +39,7 @@ class KnownCommitment:
     cycle: int | None
     number: str | None
     titles: frozenset[str]
-    text_hashes: frozenset[str] = frozenset()
+    description_hashes: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -90,7 +90,7 @@ def _is_in_plan(commitment: KnownCommitment, plan: PlanKey, cycle: int | None) -
 
 _COMPARED: tuple[tuple[Callable[[RowIdentity], str], Callable[[KnownCommitment], Collection[str]]], ...] = (
     (lambda row: row.title, lambda known: known.titles),
-    (lambda row: row.text_hash, lambda known: known.text_hashes - {_NO_TEXT}),
+    (lambda row: row.description_hash, lambda known: known.description_hashes - {_NO_TEXT}),
     (lambda row: strip_label(row.title), lambda known: {strip_label(title) for title in known.titles}),
 )
 
