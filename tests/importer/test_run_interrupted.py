@@ -81,6 +81,7 @@ def kill_at(system: System, url: str, files: Sequence[Path], events: int) -> boo
     return was_running
 
 
+@pytest.mark.long
 def test_an_import_killed_repeatedly_and_repeated_has_the_result_of_a_single_run(
     make_system: SystemFactory, new_database: DatabaseFactory, files: list[Path], single_run: System
 ) -> None:
