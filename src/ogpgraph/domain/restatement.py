@@ -148,9 +148,8 @@ def _iter_restating(uow: UnitOfWork, commitment: Aggregate) -> Iterator[_Restati
 def _iter_renumbering(uow: UnitOfWork, commitment: Aggregate) -> Iterator[_Restating]:
     if not any(map(is_renumbering, commitment.claims)):
         return
-    former = dict[str, str]()
-    for revision in range(1, commitment.revision + 1):
-        event = uow.read_events(commitment.id, [revision])[revision]
+    events, former = uow.read_events(commitment.id, range(1, commitment.revision + 1)), dict[str, str]()
+    for revision, event in sorted(events.items()):
         if event.name != "MilestoneRenumbered":
             continue
         # Each renumbering first links the two numbers.
